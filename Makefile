@@ -1,0 +1,60 @@
+# Each target sets up what it needs in .venv: python3 with its venv module, and a way to PyPI, are enough to begin with.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# More words for the program that the target runs: make test ARGS="-k ambiguous -x"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test packaging lint bench docs clean
+
+help:
+	@echo "make demo       the main job on a file of notifications"
+	@echo "make test       the tests, but for the packaging test"
+	@echo "make packaging  the packaging test: wheel, editable install, bare checkout"
+	@echo "make lint       layout, likely mistakes, types, import contracts"
+	@echo "make bench      speed and memory, with their floors"
+	@echo "make docs       the documentation, into docs/_build/html"
+	@echo "make clean      remove all that the others made"
+
+demo: $(VENV)/installed
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
+
+test: $(VENV)/installed-test
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+packaging: $(VENV)/installed-test
+	$(BIN)/python -m pytest -m packaging tests/packaging $(ARGS)
+
+lint: $(VENV)/installed-test $(VENV)/installed-lint
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: $(VENV)/installed-test
+	$(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(VENV)/installed-docs
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist docs/_build *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps: an environment once made, and what was installed into it since these two files last changed.
+
+$(VENV)/made:
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed: make PYTHON=...")'
+	$(PYTHON) -m venv --clear $(VENV)
+	touch $@
+
+$(VENV)/installed: $(VENV)/made setup.py pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/installed-%: $(VENV)/made setup.py pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[$*]'
+	touch $@
