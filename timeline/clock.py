@@ -1,0 +1,128 @@
+"""The only parser of times and the only reader of the hour.
+
+An instant is an ``int``: microseconds since 1970-01-01T00:00:00Z, years 1 to 9999. Text is read once, at the edge, by
+:func:`parse`, and floored to the microsecond; a text without a zone is UTC.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from timeline.errors import TimeError
+
+Instant = int | str | datetime
+"""What a caller may give for an instant: microseconds, ISO 8601 text, or a datetime (naive means UTC)."""
+
+SECOND = 1_000_000
+"""Microseconds in a second."""
+
+_EPOCH = datetime(1970, 1, 1)
+_EPOCH_UTC = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _microseconds(span: timedelta) -> int:
+    return (span.days * 86_400 + span.seconds) * SECOND + span.microseconds
+
+
+MIN = _microseconds(datetime.min - _EPOCH)
+"""The first instant: 0001-01-01T00:00:00Z."""
+
+MAX = _microseconds(datetime.max - _EPOCH)
+"""The last instant: 9999-12-31T23:59:59.999999Z."""
+
+_LEAP_SECOND = re.compile(r"^(?P<before>.*[T ]\d\d:?[0-5]\d:?)60(?P<after>(?:[.,]\d+)?\s?(?:Z|[+-]\d\d:?\d\d)?)$")
+_ISO = re.compile(r"^[0-9]{4}[0-9W-]*(?:[T ][0-9:.,]+\s?(?:Z|[+-][0-9:]+)?)?$")
+_RELATIVE = re.compile(r"^-(\d{1,9})([smhdw])$")
+_UNITS = {"s": SECOND, "m": 60 * SECOND, "h": 3_600 * SECOND, "d": 86_400 * SECOND, "w": 7 * 86_400 * SECOND}
+
+
+def now() -> int:
+    """The present instant."""
+    return time.time_ns() // 1_000
+
+
+def parse(text: str) -> int:
+    """The instant that a text names, floored to the microsecond; no zone means UTC.
+
+    Every spelling that notifications use is read: with ``T`` or a space, with or without fraction, ``Z``, ``+00:00``,
+    ``+0000`` or no zone, a date alone. The second ``:60`` is the next second, ``24:00`` the next day.
+
+    Raises :class:`TimeError` for anything else, ``''``, ``'None'`` and numbers included.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except (ValueError, TypeError):
+        return _parse_rare(text)
+    # fromisoformat takes any character between date and time
+    if len(text) > 10 and text[10] not in "T ":
+        return _parse_rare(text)
+    return _instant_of(moment, text)
+
+
+def _parse_rare(text: str) -> int:
+    if not isinstance(text, str):
+        raise TimeError(f"{text!r:.60} is no time: a text in ISO 8601 is expected")
+    plain = text.strip().upper()
+    leap = _LEAP_SECOND.match(plain)
+    if leap:
+        return _in_range(parse(leap["before"] + "59" + leap["after"]) + SECOND, text)
+    if not _ISO.match(plain):
+        raise TimeError(f"{text!r:.60} is no time in ISO 8601, such as 2026-03-01T12:00:00Z")
+    from dateutil.parser import isoparse  # imported late: few texts come here
+
+    try:
+        return _instant_of(isoparse(plain), text)
+    except ValueError as error:
+        raise TimeError(f"{text!r:.60} is no time in ISO 8601, such as 2026-03-01T12:00:00Z") from error
+
+
+def _instant_of(moment: datetime, said: object) -> int:
+    if moment.tzinfo is None:
+        return _microseconds(moment - _EPOCH)
+    return _in_range(_microseconds(moment - _EPOCH_UTC), said)
+
+
+def _in_range(instant: int, said: object) -> int:
+    if not MIN <= instant <= MAX:
+        raise TimeError(f"{said!r:.60} is outside the years 1 to 9999")
+    return instant
+
+
+def instant(value: Instant, *, relative_to: int | None = None) -> int:
+    """The instant that a person or a caller gave: microseconds, a datetime, ISO 8601 text, ``now``, ``-2h``, ``-30d``.
+
+    Relative spans (s, m, h, d, w) count back from ``relative_to``, which is the present unless given.
+    Raises :class:`TimeError`.
+    """
+    if isinstance(value, datetime):
+        return _instant_of(value, value)
+    if isinstance(value, int):
+        if isinstance(value, bool):
+            raise TimeError(f"{value} is no time")
+        return _in_range(value, value)
+    if not isinstance(value, str):
+        raise TimeError(f"{value!r:.60} is no time")
+    if value == "now":
+        return now() if relative_to is None else relative_to
+    span = _RELATIVE.match(value)
+    if span:
+        start = now() if relative_to is None else relative_to
+        return _in_range(start - int(span[1]) * _UNITS[span[2]], value)
+    return parse(value)
+
+
+def format(instant: int) -> str:
+    """The text of an instant, always in full: ``2026-03-01T12:00:00.000000Z``."""
+    return (_EPOCH + timedelta(microseconds=instant)).isoformat(timespec="microseconds") + "Z"
+
+
+@lru_cache(maxsize=16_384)
+def normalise(text: str) -> str:
+    """A time in any spelling, in the one spelling of :func:`format`. Raises :class:`TimeError`.
+
+    Remembered: the created_at of a resource comes again with each of its messages.
+    """
+    return format(parse(text))

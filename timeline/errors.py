@@ -1,0 +1,118 @@
+"""Everything that can go wrong, and nothing else.
+
+::
+
+    TimelineError
+    ├── TimeError                  a text that is no time
+    ├── NotificationError          a message that cannot be read: it goes to quarantine with its reason
+    ├── DefinitionError            a definition file that cannot be used
+    ├── InputError                 a file of notifications that cannot be read
+    ├── ResourceNotFound           no event speaks of this resource
+    ├── AmbiguousResource          an id that several resources have
+    └── StoreError
+        ├── StoreUrlError          a store URL that cannot be understood
+        ├── DriverMissing          the package that a driver needs is not installed
+        ├── StoreNotFound          no store is there yet
+        ├── StoreOutdated          the schema is older than this program
+        ├── StoreTooNew            the schema is newer than this program
+        ├── StoreForeign           what is there was not made by this program
+        ├── StoreBusy              another process holds the store
+        ├── StoreReadOnly          the store cannot be written
+        ├── StoreFull              no room is left
+        └── StoreCorrupt           what is stored cannot be right
+
+Each message is one sentence or two: what is wrong, where, and the way out.
+"""
+
+from __future__ import annotations
+
+
+class TimelineError(Exception):
+    """The base of every error that this package raises on purpose."""
+
+
+class TimeError(TimelineError, ValueError):
+    """A text (or number) that is no readable time between the years 1 and 9999."""
+
+
+class NotificationError(TimelineError):
+    """A message that cannot be read; ``reason`` is the short word that quarantine counts by."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class DefinitionError(TimelineError):
+    """A definition file that cannot be used, with the file and line of what is wrong."""
+
+    def __init__(self, message: str, *, file: str | None = None, line: int | None = None) -> None:
+        place = "" if file is None else file if line is None else f"{file}:{line}"
+        super().__init__(f"{place}: {message}" if place else message)
+        self.file = file
+        self.line = line
+
+
+class InputError(TimelineError):
+    """A file of notifications that cannot be read, or not to its end."""
+
+
+class ResourceNotFound(TimelineError):
+    """No event speaks of this resource; ``suggestions`` are near ones, as ``TYPE/ID`` or with their names."""
+
+    def __init__(self, message: str, suggestions: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.suggestions = suggestions
+
+
+class AmbiguousResource(TimelineError):
+    """An id that several resources have; ``candidates`` name them."""
+
+    def __init__(self, message: str, candidates: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.candidates = candidates
+
+
+class StoreError(TimelineError):
+    """The store could not do what was asked."""
+
+
+class StoreUrlError(StoreError):
+    """A store URL that cannot be understood, or whose scheme no driver knows."""
+
+
+class DriverMissing(StoreError):
+    """The package that a driver needs is not installed; the message says how to install it."""
+
+
+class StoreNotFound(StoreError):
+    """No store is there yet; ``timeline init`` makes one."""
+
+
+class StoreOutdated(StoreError):
+    """The schema of the store is older than this program; ``timeline init`` brings it up to date."""
+
+
+class StoreTooNew(StoreError):
+    """The schema of the store is newer than this program."""
+
+
+class StoreForeign(StoreError):
+    """What is there was not made by this program."""
+
+
+class StoreBusy(StoreError):
+    """Another process holds the store for longer than we wait."""
+
+
+class StoreReadOnly(StoreError):
+    """The store cannot be written."""
+
+
+class StoreFull(StoreError):
+    """No room is left on the store's medium."""
+
+
+class StoreCorrupt(StoreError):
+    """What is stored cannot be right."""
