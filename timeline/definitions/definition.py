@@ -1,0 +1,93 @@
+"""One definition: which notifications it is for, which resource they speak of, and what they say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+import msgspec
+
+from timeline.definitions.paths import Path
+from timeline.definitions.plugins import MISSING
+from timeline.definitions.traits import Trait
+from timeline.model import Json, Phase
+
+_EMPTY = (None, "", "None")
+
+
+class PhaseRule(msgspec.Struct, frozen=True, kw_only=True):
+    """A phase, and the messages that it is for: those in which ``when`` has a value, or one of ``values``."""
+
+    phase: Phase
+    when: Path | None = None
+    values: tuple[Json, ...] | None = None
+    negated: bool = False
+    occurred_at: tuple[Path, ...] = ()
+
+    def holds(self, message: Mapping[str, Any]) -> bool:
+        """Whether the rule is for this message. ``null``, ``''`` and ``'None'`` are no value."""
+        if self.when is None:
+            return True
+        found = [value for _, value in self.when.matches(message)]
+        if self.values is None:
+            return any(value not in _EMPTY for value in found)
+        return any(self._named(value) is not self.negated for value in found)
+
+    def _named(self, value: Json) -> bool:
+        # 1 and True are equal to Python
+        return any(type(value) is type(other) and value == other for other in self.values or ())
+
+
+class ResourceRule(msgspec.Struct, frozen=True, kw_only=True):
+    """Which resources a message speaks of."""
+
+    type: str
+    id: tuple[Path, ...]
+    source: tuple[Path, ...] = ()
+    each: tuple[Path, ...] = ()
+    """Where the list of resources stands; then the paths of the definition find each one as ``item``."""
+
+
+class Definition(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of a definition file, compiled."""
+
+    included: tuple[str, ...]
+    excluded: tuple[str, ...]
+    line: int
+    version: int = 0
+    resource: ResourceRule | None = None
+    """``None`` in a plain Ceilometer definition: then the resource is found by convention."""
+    phases: tuple[PhaseRule, ...] = ()
+    occurred_at: tuple[Path, ...] = ()
+    traits: tuple[Trait, ...] = ()
+    aliases: Mapping[str, str] = {}
+
+    def matches(self, event_type: str) -> bool:
+        """Whether the definition is for this event type: it matches an inclusion and no exclusion."""
+        return any(fnmatchcase(event_type, glob) for glob in self.included) and not any(
+            fnmatchcase(event_type, glob) for glob in self.excluded
+        )
+
+    @property
+    def fields(self) -> dict[str, tuple[Trait, ...]]:
+        """The fields of the body, in the order of the file, each with the traits that speak of it, the best first."""
+        own = {trait.name: trait for trait in self.traits if not trait.volatile}
+        fields: dict[str, list[Trait]] = {}
+        for name, trait in own.items():
+            field = self.aliases.get(name, name)
+            traits = fields.setdefault(field, [])
+            # the trait of that very name speaks first
+            traits.insert(0 if name == field else len(traits), trait)
+        return {field: tuple(traits) for field, traits in fields.items()}
+
+
+def first_value(paths: Sequence[Path], message: Mapping[str, Any]) -> Json:
+    """The first value that is not null and not empty, at the first path that has one; else MISSING."""
+    for path in paths:
+        for _, value in path.matches(message):
+            if value is not None and value != "":
+                return value
+    return MISSING
+
+
