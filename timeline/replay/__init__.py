@@ -1,0 +1,6 @@
+"""Replay: pure functions from events to answers. Opens nothing, logs nothing, reads no clock."""
+
+from timeline.replay.fold import Registers, replayed, segments, state
+from timeline.replay.timeline import Diff, Explanation, Timeline
+
+__all__ = ["Diff", "Explanation", "Registers", "Timeline", "replayed", "segments", "state"]

@@ -1,0 +1,189 @@
+"""The fold: from the events of one resource, in the order of the model, to what they say together.
+
+A field is a register, won within a life by the greatest event that speaks of it. Values are held as their canonical
+bytes, so that equality is equality of bytes; they are decoded where a segment or a state is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+
+import msgspec
+
+from timeline.model import GENESIS, Birth, Event, Existence, Json, Phase, Resource, Segment, State
+
+_decode = msgspec.json.Decoder(dict[str, Json]).decode
+_encode = msgspec.json.Encoder().encode
+
+Raw = Mapping[str, msgspec.Raw]
+_NOTHING: Raw = {}
+_BIRTHS = {Phase.CREATE: Birth.CREATE, Phase.RESTORE: Birth.RESTORE}
+
+
+class Registers:
+    """What the events seen so far say. Events are to come in the order of the model."""
+
+    def __init__(self) -> None:
+        self.existence = Existence.UNKNOWN
+        self.life = 0
+        self.born: Birth | None = None
+        self._fields: dict[str, msgspec.Raw] = {}
+        self._ambiguous: set[str] = set()
+        self._last: bytes | None = None
+        """The digest of the body that spoke last, while it speaks for all its fields."""
+
+    @property
+    def fields(self) -> Raw:
+        """The fields in force, each value its canonical bytes; none while unknown or deleted."""
+        return self._fields if self.existence is Existence.PRESENT else _NOTHING
+
+    @property
+    def kept(self) -> Raw:
+        """The fields that a restore would take up now."""
+        return self._fields
+
+    @property
+    def ambiguous(self) -> tuple[str, ...]:
+        """The fields to which the last that spoke of them gave two values."""
+        return tuple(sorted(self._ambiguous)) if self.existence is Existence.PRESENT else ()
+
+    def apply(self, events: Sequence[Event]) -> None:
+        """Take in the events of one instant, phase and version."""
+        phase = events[0].phase
+        if phase is Phase.DELETE:
+            if self.existence is Existence.UNKNOWN:
+                self.life, self.born = 1, Birth.UNSEEN
+            # what a delete says besides is evidence; the fields stay for a restore
+            self.existence = Existence.DELETED
+            return
+        if self.existence is not Existence.PRESENT:
+            if self.existence is Existence.DELETED and phase not in GENESIS:
+                return
+            self._open_life(phase)
+        if len(events) == 1:
+            self._speak(events[0])
+        else:
+            self._speak_at_once(events)
+
+    def _open_life(self, phase: Phase) -> None:
+        self.existence = Existence.PRESENT
+        self.life += 1
+        self.born = _BIRTHS.get(phase, Birth.UNSEEN)
+        self._last = None
+        if phase is Phase.CREATE:
+            self._fields = {}
+            self._ambiguous = set()
+
+    def _speak(self, event: Event) -> None:
+        if event.body.digest == self._last:
+            return
+        spoken = event.body.spoken()
+        self._fields.update(spoken)
+        self._ambiguous.difference_update(spoken)
+        self._last = event.body.digest
+
+    def _speak_at_once(self, events: Sequence[Event]) -> None:
+        values: dict[str, list[msgspec.Raw]] = {}
+        for event in events:
+            for name, value in event.body.spoken().items():
+                values.setdefault(name, []).append(value)
+        for name, said in values.items():
+            self._fields[name] = said[-1]
+            if any(value != said[0] for value in said):
+                self._ambiguous.add(name)
+            else:
+                self._ambiguous.discard(name)
+        self._last = None
+
+
+def segments(events: Sequence[Event]) -> tuple[Segment, ...]:
+    """The segments that the events of one resource make, oldest first, from the first evidence on.
+
+    ``events`` is in the order of the model, without duplicates.
+    """
+    return tuple(_segments(events))
+
+
+def state(resource: Resource, at: int, events: Sequence[Event]) -> State:
+    """The state at an instant. ``events`` is in the order of the model, none later than ``at``."""
+    registers = replayed(events)
+    return State(
+        resource=resource,
+        at=at,
+        existence=registers.existence,
+        life=registers.life,
+        fields=decoded(registers.fields),
+        ambiguous=registers.ambiguous,
+    )
+
+
+def replayed(events: Sequence[Event]) -> Registers:
+    """The registers after these events, which are in the order of the model."""
+    registers = Registers()
+    for group in _groups(events):
+        registers.apply(group)
+    return registers
+
+
+def decoded(fields: Raw) -> dict[str, Json]:
+    """Fields with their values decoded, by name."""
+    return _decode(_encode(dict(sorted(fields.items())))) if fields else {}
+
+
+def _groups(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
+    previous: list[Event] = []
+    for event in events:
+        if previous and not _at_once(previous[0], event):
+            yield previous
+            previous = []
+        previous.append(event)
+    if previous:
+        yield previous
+
+
+def _at_once(one: Event, other: Event) -> bool:
+    return (
+        one.occurred_at == other.occurred_at
+        and one.phase is other.phase
+        and one.body.version == other.body.version
+    )
+
+
+def _segments(events: Sequence[Event]) -> Iterator[Segment]:
+    registers = Registers()
+    start: int | None = None
+    life = 0
+    born: Birth | None = None
+    existence = Existence.UNKNOWN
+    ambiguous: tuple[str, ...] = ()
+    fields: Raw = _NOTHING
+    values: dict[str, Json] = {}
+    for instant, at_instant in groupby(events, key=lambda event: event.occurred_at):
+        for group in _groups(list(at_instant)):
+            registers.apply(group)
+        same = (
+            registers.existence is existence
+            and registers.life == life
+            and registers.ambiguous == ambiguous
+            and registers.fields == fields
+        )
+        if same:
+            continue
+        if start is not None:
+            yield Segment(
+                start=start,
+                end=instant,
+                existence=existence,
+                life=life,
+                born=born,
+                fields=values,
+                ambiguous=ambiguous,
+            )
+        start, existence, life, born = instant, registers.existence, registers.life, registers.born
+        ambiguous, fields = registers.ambiguous, dict(registers.fields)
+        values = decoded(fields)
+    if start is not None:
+        yield Segment(
+            start=start, end=None, existence=existence, life=life, born=born, fields=values, ambiguous=ambiguous
+        )
