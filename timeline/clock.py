@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import time
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 
 from timeline.errors import TimeError
 
@@ -119,10 +118,6 @@ def format(instant: int) -> str:
     return (_EPOCH + timedelta(microseconds=instant)).isoformat(timespec="microseconds") + "Z"
 
 
-@lru_cache(maxsize=16_384)
 def normalise(text: str) -> str:
-    """A time in any spelling, in the one spelling of :func:`format`. Raises :class:`TimeError`.
-
-    Remembered: the created_at of a resource comes again with each of its messages.
-    """
+    """A time in any spelling, in the one spelling of :func:`format`. Raises :class:`TimeError`."""
     return format(parse(text))

@@ -33,10 +33,7 @@ def read(data: bytes) -> Notification:
     event_type = message.get("event_type")
     if type(event_type) is not str or not event_type:
         raise NotificationError("no-event-type", "event_type is missing, empty or no text")
-    if "message_id" in message or "timestamp" in message:
-        message_id, timestamp = message.get("message_id"), message.get("timestamp")
-    else:
-        message_id = timestamp = None
+    message_id, timestamp = message.get("message_id"), message.get("timestamp")
     if message_id is None or timestamp is None:
         metadata = message.get("metadata")
         if type(metadata) is dict:
@@ -45,9 +42,10 @@ def read(data: bytes) -> Notification:
     if type(message_id) is not str:
         # it is evidence only: a number is kept as its digits, anything else is none
         message_id = str(message_id) if type(message_id) is int else None
-    if len(event_type) > limits.ID_BYTES // 4 and len(event_type.encode()) > limits.ID_BYTES:
+    # a character takes four bytes at most
+    if len(event_type) * 4 > limits.ID_BYTES and len(event_type.encode()) > limits.ID_BYTES:
         raise NotificationError("event-type-too-long", f"event_type is longer than {limits.ID_BYTES} bytes")
-    if message_id is not None and len(message_id) > limits.ID_BYTES // 4 and len(message_id.encode()) > limits.ID_BYTES:
+    if message_id is not None and len(message_id) * 4 > limits.ID_BYTES and len(message_id.encode()) > limits.ID_BYTES:
         raise NotificationError("message-id-too-long", f"message_id is longer than {limits.ID_BYTES} bytes")
     return Notification(event_type, message_id, timestamp, message.get("payload"), message)
 

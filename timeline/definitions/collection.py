@@ -96,10 +96,10 @@ class Definitions:
         if extractor is None:
             return None
         events, _ = extractor.events(notification, clock.now())
-        message = extractor.view(notification)
+        message = notification.both_views()
         trials = []
         for event, item in zip(events, extractor.items(notification, message), strict=True):
-            _, failures = extractor.fields(item)
+            _, _, failures = extractor.fields(item)
             volatile = {}
             for trait in extractor.definition.traits:
                 if trait.volatile:

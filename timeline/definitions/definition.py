@@ -29,7 +29,7 @@ class PhaseRule(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the rule is for this message. ``null``, ``''`` and ``'None'`` are no value."""
         if self.when is None:
             return True
-        found = [value for _, value in self.when.matches(message)]
+        found = self.when.values(message)
         if self.values is None:
             return any(value not in _EMPTY for value in found)
         return any(self._named(value) is not self.negated for value in found)
@@ -85,7 +85,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
 def first_value(paths: Sequence[Path], message: Mapping[str, Any]) -> Json:
     """The first value that is not null and not empty, at the first path that has one; else MISSING."""
     for path in paths:
-        for _, value in path.matches(message):
+        for value in path.values(message):
             if value is not None and value != "":
                 return value
     return MISSING

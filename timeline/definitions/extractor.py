@@ -1,8 +1,4 @@
-"""A definition made fast: from a notification to events.
-
-Nearly all traits are one plain path, and nearly all of those stand in the same map. So they are grouped by that map,
-which is found once; what is left for each is one look-up and one comparison of types.
-"""
+"""A definition at work: from a notification to events."""
 
 from __future__ import annotations
 
@@ -16,7 +12,8 @@ import msgspec
 from timeline import clock
 from timeline.definitions.definition import Definition, PhaseRule, first_value
 from timeline.definitions.plugins import MISSING
-from timeline.definitions.traits import Converter, Trait, first_spoken
+from timeline.definitions.rows import grouped
+from timeline.definitions.traits import first_spoken
 from timeline.errors import NotificationError, TimeError
 from timeline.model import Body, Event, Json, Notification, Phase, Resource, canonical, has_float, limits
 
@@ -27,9 +24,6 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 # The names at the top of a message that are the same in both views of it.
 _IN_BOTH_VIEWS = frozenset({"event_type", "item", "payload", "priority", "publisher_id"})
 
-_Row = tuple[str, str, type | None, Converter | None]
-"""A field, its key, the type of values that need no conversion, and the conversion of the others."""
-
 
 class Extractor:
     """Makes the events of the notifications of one event type, as one definition reads them."""
@@ -39,12 +33,14 @@ class Extractor:
             raise ValueError("a definition without a resource makes no events")
         self.definition = definition
         self._rule = definition.resource
-        self._phases: tuple[PhaseRule, ...] = (*definition.phases, PhaseRule(phase=default_phase))
+        self._phases = definition.phases
+        self._default = PhaseRule(phase=default_phase)
+        self._occurred_at = definition.occurred_at
         self._place = place
         self._logged: set[str] = set()
-        self._groups: tuple[tuple[tuple[str, ...], tuple[_Row, ...]], ...]
-        self._others: tuple[tuple[str, tuple[Trait, ...]], ...]
-        self._groups, self._others = _grouped(definition.fields)
+        self._rows, self._others = grouped(definition.fields)
+        self._the_id = f"the id of the {definition.resource.type}"
+        self._the_source = f"the source of the {definition.resource.type}"
         self._suffix = b',"v":%d}' % definition.version
         self._needs_views = _needs_views(definition)
 
@@ -54,13 +50,13 @@ class Extractor:
         Raises :class:`NotificationError` with one of the reasons ``no-resource-id``, ``unreadable-resource-id``,
         ``payload-not-a-map``, ``id-too-long``, ``no-time``, ``unreadable-time``, ``body-too-long``.
         """
-        message = self.view(notification)
+        message = notification.both_views() if self._needs_views else notification.message
         unreadable = 0
         events = []
         for item in self.items(notification, message):
             resource = self.resource(notification, item)
             phase, occurred_at = self.moment(notification, item)
-            fields, failures = self.fields(item)
+            fields, floating, failures = self.fields(item)
             if failures:
                 unreadable += len(failures)
                 self._report(failures)
@@ -69,19 +65,13 @@ class Extractor:
                     resource,
                     occurred_at,
                     phase,
-                    self._body(fields),
+                    self._body(fields, floating),
                     recorded_at,
                     notification.event_type,
                     notification.message_id,
                 )
             )
         return events, unreadable
-
-    def view(self, notification: Notification) -> Mapping[str, Any]:
-        """The message in the view that the paths of this definition need."""
-        if self._needs_views:
-            return notification.both_views()
-        return notification.message
 
     def items(self, notification: Notification, message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         """The message as it is for each of the resources that it speaks of."""
@@ -97,18 +87,22 @@ class Extractor:
         rule = self._rule
         identity = first_value(rule.id, message)
         if identity is MISSING:
-            raise self._no_resource(notification, f"the id of the {rule.type}")
-        source = first_value(rule.source, message) if rule.source else ""
+            raise self._no_resource(notification, self._the_id)
+        source = first_value(rule.source, message) if rule.source else MISSING
         return Resource(
             type=rule.type,
-            source="" if source is MISSING else _name(source, f"the source of the {rule.type}", limits.NAME_BYTES),
-            id=_name(identity, f"the id of the {rule.type}", limits.ID_BYTES),
+            source="" if source is MISSING else _name(source, self._the_source, limits.NAME_BYTES),
+            id=_name(identity, self._the_id, limits.ID_BYTES),
         )
 
     def moment(self, notification: Notification, message: Mapping[str, Any]) -> tuple[Phase, int]:
         """The phase and the time of what a message says. Raises :class:`NotificationError`."""
-        rule = next(rule for rule in self._phases if rule.holds(message))
-        paths = rule.occurred_at or self.definition.occurred_at
+        rule = self._default
+        for conditional in self._phases:
+            if conditional.holds(message):
+                rule = conditional
+                break
+        paths = rule.occurred_at or self._occurred_at
         spelled = first_value(paths, message) if paths else notification.timestamp
         if spelled is MISSING or spelled is None or spelled == "":
             where = " or ".join(path.text for path in paths) if paths else "timestamp"
@@ -118,31 +112,15 @@ class Extractor:
         except TimeError as error:
             raise NotificationError("unreadable-time", str(error)) from None
 
-    def fields(self, message: Mapping[str, Any]) -> tuple[dict[str, Json], dict[str, ValueError]]:
-        """The fields that a message speaks of, and those that could not be read, with the reason."""
+    def fields(self, message: Mapping[str, Any]) -> tuple[dict[str, Json], list[Json], dict[str, ValueError]]:
+        """The fields that a message speaks of; of their values those in which a float may stand; and the fields that
+        could not be read, with the reason.
+        """
         fields: dict[str, Json] = {}
+        floating: list[Json] = []
         failures: dict[str, ValueError] = {}
-        for keys, rows in self._groups:
-            parent: Any = message
-            for key in keys:
-                parent = parent.get(key) if type(parent) is dict else None
-            if type(parent) is not dict:
-                continue
-            get = parent.get
-            for name, key, fits, convert in rows:
-                value = get(key, MISSING)
-                if value is MISSING:
-                    continue
-                if convert is None or value is None or type(value) is fits:
-                    fields[name] = value
-                    continue
-                try:
-                    value = convert(value)
-                except ValueError as error:
-                    failures[name] = error
-                    continue
-                if value is not MISSING:
-                    fields[name] = value
+        for rows in self._rows:
+            rows.read(message, fields, floating, failures)
         for name, traits in self._others:
             try:
                 value = first_spoken(traits, message)
@@ -151,11 +129,12 @@ class Extractor:
                 continue
             if value is not MISSING:
                 fields[name] = value
-        return fields, failures
+                floating.append(value)
+        return fields, floating, failures
 
-    def _body(self, fields: dict[str, Json]) -> Body:
+    def _body(self, fields: dict[str, Json], floating: list[Json]) -> Body:
         # the two spellings are one, but for floats: see model.canonical
-        said = canonical(fields) if has_float(fields) else _encode(fields)
+        said = canonical(fields) if floating and has_float(floating) else _encode(fields)
         data = b'{"f":' + said + self._suffix
         if len(data) > limits.BODY_BYTES:
             raise NotificationError("body-too-long", f"the fields take {len(data)} bytes; at most {limits.BODY_BYTES} do")
@@ -174,24 +153,11 @@ class Extractor:
                 _log.warning("%s: the field %r is left out where it cannot be read: %s", self._place, name, error)
 
 
-def _grouped(
-    fields: Mapping[str, tuple[Trait, ...]],
-) -> tuple[tuple[tuple[tuple[str, ...], tuple[_Row, ...]], ...], tuple[tuple[str, tuple[Trait, ...]], ...]]:
-    groups: dict[tuple[str, ...], list[_Row]] = {}
-    others = []
-    for name, traits in fields.items():
-        keys = traits[0].keys
-        if len(traits) == 1 and keys is not None:
-            row = (name, keys[-1], traits[0].fits, traits[0].converter)
-            groups.setdefault(keys[:-1], []).append(row)
-        else:
-            others.append((name, traits))
-    return tuple((keys, tuple(rows)) for keys, rows in groups.items()), tuple(others)
-
-
 def _needs_views(definition: Definition) -> bool:
     rule = definition.resource
-    paths = [*definition.occurred_at, *(path for trait in definition.traits for path in trait.paths)]
+    # what is volatile is read only when a person asks
+    said = (trait for trait in definition.traits if not trait.volatile)
+    paths = [*definition.occurred_at, *(path for trait in said for path in trait.paths)]
     if rule is not None:
         paths += [*rule.id, *rule.source, *rule.each]
     for phase in definition.phases:
@@ -200,7 +166,7 @@ def _needs_views(definition: Definition) -> bool:
 
 
 def _name(value: Json, what: str, most: int) -> str:
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
+    if type(value) is not str and type(value) is not int:
         raise NotificationError("unreadable-resource-id", f"{what} is neither a text nor a whole number")
     name = str(value)
     if len(name) * 4 > most and len(name.encode()) > most:

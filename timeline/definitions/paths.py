@@ -7,7 +7,7 @@ milliseconds to parse a path and microseconds to follow one. The rest is parsed 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, Self
 
 from timeline.errors import DefinitionError
@@ -38,6 +38,9 @@ class Path(Protocol):
     def matches(self, message: Mapping[str, Any]) -> list[Match]:
         """All that the path finds, in order; nothing where the message is shaped otherwise."""
 
+    def values(self, message: Mapping[str, Any]) -> Sequence[Any]:
+        """The values that the path finds, in order, without their places."""
+
 
 class PlainPath:
     """Names from the top of the message down."""
@@ -60,12 +63,15 @@ class PlainPath:
         return cls(text, keys)
 
     def matches(self, message: Mapping[str, Any]) -> list[Match]:
+        return [(self._where, value) for value in self.values(message)]
+
+    def values(self, message: Mapping[str, Any]) -> Sequence[Any]:
         value: Any = message
         for key in self._keys:
-            if not isinstance(value, dict) or key not in value:
-                return []
+            if type(value) is not dict or key not in value:
+                return ()
             value = value[key]
-        return [(self._where, value)]
+        return (value,)
 
 
 class RichPath:
@@ -84,6 +90,9 @@ class RichPath:
         except (TypeError, KeyError, IndexError, AttributeError):
             # jsonpath-rw indexes whatever it meets: the message is shaped otherwise, so nothing is there
             return []
+
+    def values(self, message: Mapping[str, Any]) -> Sequence[Any]:
+        return [value for _, value in self.matches(message)]
 
 
 def compile_path(text: str, *, file: str, line: int) -> Path:

@@ -145,7 +145,7 @@ class Trait(msgspec.Struct, frozen=True, kw_only=True):
         return None if matches else MISSING
 
     def _by_plugin(self, value: Any) -> Json:
-        return self._by_plugin_of([(self.paths[0].text, value)])
+        return self._by_plugin_of(((self.paths[0].text, value),))
 
     def _by_plugin_of(self, matches: Sequence[Match]) -> Json:
         value = MISSING if self.plugin is None else self.plugin(matches)

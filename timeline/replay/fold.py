@@ -143,11 +143,7 @@ def _groups(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
 
 
 def _at_once(one: Event, other: Event) -> bool:
-    return (
-        one.occurred_at == other.occurred_at
-        and one.phase is other.phase
-        and one.body.version == other.body.version
-    )
+    return one.occurred_at == other.occurred_at and one.phase is other.phase and one.body.version == other.body.version
 
 
 def _segments(events: Sequence[Event]) -> Iterator[Segment]:

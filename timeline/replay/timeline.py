@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from itertools import pairwise
 
 import msgspec
 
@@ -71,21 +70,26 @@ class Timeline:
         """
         return self._segment(clock.instant(at))
 
-    def between(self, start: Instant, end: Instant) -> tuple[Segment, ...]:
+    def between(self, start: Instant | None, end: Instant | None) -> tuple[Segment, ...]:
         """The segments clipped to ``[start, end)``; the first is what was in force at its start, ``unknown`` included.
 
+        ``None`` is no bound: from the first evidence on, or to the open end.
         Raises :class:`~timeline.errors.TimeError`.
         """
-        first, last = clock.instant(start), clock.instant(end)
-        if first >= last:
+        if start is None and not self.segments:
             return ()
-        inner = self.segments[bisect_right(self._starts, first) :]
-        whole = (self._segment(first), *(each for each in inner if each.start is not None and each.start < last))
-        starts = [first, *(each.start for each in whole[1:])]
-        return tuple(
-            msgspec.structs.replace(each, start=begin, end=finish)
-            for each, (begin, finish) in zip(whole, pairwise([*starts, last]), strict=True)
-        )
+        first = self._starts[0] if start is None else clock.instant(start)
+        last = None if end is None else clock.instant(end)
+        if last is not None and first >= last:
+            return ()
+        whole = [self._segment(first)]
+        for segment in self.segments[bisect_right(self._starts, first) :]:
+            if last is None or (segment.start is not None and segment.start < last):
+                whole.append(segment)
+        whole[0] = msgspec.structs.replace(whole[0], start=first)
+        if last is not None:
+            whole[-1] = msgspec.structs.replace(whole[-1], end=last)
+        return tuple(whole)
 
     def diff(self, before: Instant, after: Instant) -> Diff:
         """What is different at ``after`` from what was at ``before``. Raises :class:`~timeline.errors.TimeError`."""
