@@ -1,0 +1,125 @@
+"""The commands on definitions: what they are, and what they make of a notification."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from timeline.cli.options import chosen, definitions_option, format_option, print_list, print_table
+from timeline.cli.program import QUARANTINED
+
+if TYPE_CHECKING:
+    from timeline.definitions import Definitions
+    from timeline.model import Message
+    from timeline.reports.shapes import Shape
+
+
+@click.group()
+def definitions_() -> None:
+    """Look at definitions, and try out what they make of notifications."""
+
+
+@definitions_.command("list")
+@definitions_option
+@format_option
+def list_(definitions_file: str | None, form: str | None) -> None:
+    """List the definitions in the order of their file: the last that matches an event type decides.
+
+    \b
+    timeline definitions list
+    """
+    from timeline.definitions import Definitions
+    from timeline.reports import shapes
+
+    form = chosen(form, for_programs="jsonl")
+    definitions = Definitions.load(definitions_file)
+    lines = (shapes.definition(definitions.place(each), each) for each in definitions)
+    if form != "table":
+        print_list(lines, form)
+        return
+    from timeline.reports import tables
+
+    rows = (
+        (
+            ", ".join(line["event_type"]),
+            line["resource"] or "(by convention)",
+            ", ".join(line["phase"]) or "(by event type)",
+            line["version"],
+            len(line["fields"]),
+            line["place"].rpartition(":")[2],
+        )
+        for line in lines
+    )
+    print_table(tables.rows(("event type", "resource", "phase", "version", "fields", "line"), rows))
+
+
+@definitions_.command("try")
+@click.argument("paths", metavar="FILE...", nargs=-1, required=True)
+@definitions_option
+@format_option
+@click.pass_context
+def try_(ctx: click.Context, paths: tuple[str, ...], definitions_file: str | None, form: str | None) -> None:
+    """Tell what the notifications in files would become. Nothing is stored.
+
+    \b
+    timeline definitions try notification.json
+    timeline definitions try --definitions mine.yaml notifications.jsonl
+    """
+    from timeline.consumers.files import Files
+    from timeline.definitions import Definitions
+
+    form = chosen(form)
+    refused = False
+
+    def lines() -> Iterator[Shape]:
+        nonlocal refused
+        definitions = Definitions.load(definitions_file)
+        for message in Files(paths):
+            for line in _tried(definitions, message):
+                refused = refused or line["outcome"] == "quarantined"
+                yield line
+
+    if form != "table":
+        print_list(lines(), form)
+    else:
+        from timeline.reports import tables
+
+        for line in lines():
+            print_table(tables.pairs(_flat(line)))
+    if refused:
+        ctx.exit(QUARANTINED)
+
+
+def _tried(definitions: Definitions, message: Message) -> Iterator[Shape]:
+    from timeline import envelope
+    from timeline.errors import NotificationError
+    from timeline.reports import shapes
+
+    about: dict[str, Any] = {"origin": message.origin}
+    try:
+        notification = envelope.read(message.data)
+        about |= {"event_type": notification.event_type, "message_id": notification.message_id}
+        trials = definitions.try_out(notification)
+    except NotificationError as error:
+        yield {**about, "outcome": "quarantined", "reason": error.reason, "detail": error.detail}
+        return
+    if trials is None:
+        yield {**about, "outcome": "out_of_scope"}
+        return
+    for trial in trials:
+        yield {**about, **shapes.trial(trial)}
+
+
+def _flat(line: Shape) -> Shape:
+    """A line with its maps unfolded, for a table of pairs."""
+    flat: dict[str, Any] = {}
+    for name, value in line.items():
+        if name == "resource":
+            flat[name] = f"{value['type']}/{value['id']}"
+        elif isinstance(value, dict):
+            flat |= {f"{name}: {inner}": value[inner] for inner in sorted(value)}
+        else:
+            flat[name] = value
+    return flat

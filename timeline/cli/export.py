@@ -1,0 +1,39 @@
+"""The commands that write out what a store holds."""
+
+from __future__ import annotations
+
+import click
+
+from timeline.cli.options import (
+    as_known_at_option,
+    open_engine,
+    print_list,
+    source_option,
+    store_option,
+)
+
+
+@click.group()
+def export_() -> None:
+    """Write out what a store holds."""
+
+
+@export_.command("events")
+@click.option("--type", "kind", metavar="TYPE", help="Only of resources of this type.")
+@click.option("--provenance", is_flag=True, help="Also where each event came from, and when it was recorded.")
+@source_option
+@as_known_at_option
+@store_option
+def events(kind: str | None, provenance: bool, source: str | None, as_known_at: int | None, store: str) -> None:
+    """Write all events, a line of JSON each, sorted: the canonical dump.
+
+    Two stores that hold the same events write the same bytes, however the events came.
+
+    \b
+    timeline export events > events.jsonl
+    """
+    from timeline.reports import shapes
+
+    with open_engine(store) as engine:
+        stored = engine.events(kind, source=source, as_known_at=as_known_at)
+        print_list((shapes.event(each, provenance=provenance) for each in stored), "jsonl")

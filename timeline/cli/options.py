@@ -1,0 +1,124 @@
+"""What several commands share: options, the engine they open, and how they print."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from timeline.engine import Engine
+    from timeline.reports.shapes import Shape
+
+DEFAULT_STORE = "sqlite:///timeline.db"
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Instant(click.ParamType[int]):
+    """An instant on the command line: ISO 8601 (no zone means UTC), ``now``, ``-2h``, ``-30d``."""
+
+    name = "T"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from timeline import clock
+        from timeline.errors import TimeError
+
+        if isinstance(value, int):
+            return value
+        try:
+            return clock.instant(str(value))
+        except TimeError as error:
+            self.fail(f"{error}, nor now, -2h or -30d", param, ctx)
+
+
+INSTANT = Instant()
+
+
+def store_option(command: Command) -> Command:
+    """``--store URL``, or TIMELINE_STORE."""
+    return click.option(
+        "--store",
+        metavar="URL",
+        envvar="TIMELINE_STORE",
+        default=DEFAULT_STORE,
+        show_default=True,
+        show_envvar=True,
+        help="The store.",
+    )(command)
+
+
+def definitions_option(command: Command) -> Command:
+    """``--definitions FILE``, or TIMELINE_DEFINITIONS."""
+    return click.option(
+        "--definitions",
+        "definitions_file",
+        metavar="FILE",
+        envvar="TIMELINE_DEFINITIONS",
+        show_envvar=True,
+        help="The definition file; unless given, the one that comes with the program.",
+    )(command)
+
+
+def format_option(command: Command) -> Command:
+    """``--format table|json|jsonl``."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(["table", "json", "jsonl"]),
+        help="A table where a person looks, JSON where a program reads, unless told otherwise.",
+    )(command)
+
+
+def source_option(command: Command) -> Command:
+    """``--source NAME``."""
+    return click.option("--source", metavar="NAME", help="The region or deployment, where ids meet.")(command)
+
+
+def as_known_at_option(command: Command) -> Command:
+    """``--as-known-at T``."""
+    return click.option("--as-known-at", type=INSTANT, help="Answer from what was recorded before this instant alone.")(
+        command
+    )
+
+
+def open_engine(store: str, definitions: str | None = None) -> Engine:
+    """The engine on a store; to be used in a ``with``."""
+    from timeline import engine
+
+    return engine.open(store, definitions=definitions)
+
+
+def output() -> BinaryIO:
+    """Standard output, for bytes."""
+    return sys.stdout.buffer
+
+
+def chosen(form: str | None, *, for_programs: str = "json") -> str:
+    """The format asked for; else a table on a screen, and ``for_programs`` elsewhere."""
+    return form or ("table" if sys.stdout.isatty() else for_programs)
+
+
+def print_table(table: Table) -> None:
+    """Print a table."""
+    from timeline.reports import tables
+
+    tables.write(table, sys.stdout)
+
+
+def print_object(shape: Shape, form: str) -> None:
+    """Print one JSON object."""
+    from timeline.reports import formats
+
+    formats.write_object(shape, output(), lines=form == "jsonl")
+
+
+def print_list(shapes: Iterable[Shape], form: str) -> None:
+    """Print JSON objects, as they come."""
+    from timeline.reports import formats
+
+    formats.write_list(shapes, output(), lines=form == "jsonl")

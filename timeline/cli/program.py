@@ -1,0 +1,114 @@
+"""The program: its commands, loaded when they are called, and what it says and returns when something goes wrong."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from timeline.errors import (
+    AmbiguousResource,
+    ResourceNotFound,
+    StoreUrlError,
+    TimeError,
+    TimelineError,
+)
+
+COULD_NOT, WRONG_USAGE, QUARANTINED, NO_SUCH_RESOURCE = 1, 2, 3, 4
+"""Exit codes; 0 is done."""
+
+_COMMANDS = {
+    "init": ("storing", "Make a store, or bring an older one up to date."),
+    "ingest": ("storing", "Store what notifications in files say."),
+    "status": ("storing", "Tell what a store holds."),
+    "resources": ("asking", "List the resources at an instant."),
+    "show": ("asking", "Show a resource at an instant."),
+    "history": ("asking", "Tell the history of a resource."),
+    "diff": ("asking", "Compare a resource at two instants."),
+    "explain": ("asking", "Tell why a field has its value."),
+    "quarantine": ("quarantine", "Look at messages that could not be read, and read them again."),
+    "definitions": ("definitions", "Look at definitions, and try them out."),
+    "export": ("export", "Write out what a store holds."),
+}
+"""Each command, the module that it is in, and its one line of help: the list of commands loads none of them."""
+
+
+class Program(click.Group):
+    """A group that loads a command when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"timeline.cli.{_COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, f"{cmd_name}_")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], _COMMANDS, n=1)
+            meant = f" Did you mean {near[0]!r}?" if near else ""
+            ctx.fail(f"No such command {args[0]!r}.{meant}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="resource-timeline", prog_name="timeline")
+def program() -> None:
+    """What a cloud resource was, at any instant, from the few events that said so.
+
+    \b
+    timeline init
+    timeline ingest notifications.jsonl
+    timeline show instance/9f9d01b9-4a9c-4b1e-8a53-3d3a2f3a1b10 --at 2026-03-01T12:00:00Z
+    """
+
+
+def main() -> NoReturn:
+    """Run the program and exit: 0 done, 1 could not, 2 wrong usage, 3 done but some quarantined, 4 no such resource."""
+    logging.basicConfig(level=logging.WARNING, format="timeline: %(message)s", stream=sys.stderr)
+    try:
+        code = program.main(standalone_mode=False, prog_name="timeline")
+    except click.exceptions.Abort:
+        click.echo("timeline: interrupted; what was stored before stays stored", err=True)
+        sys.exit(COULD_NOT)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # the reader has gone: nothing is left to be said, also not when the interpreter flushes at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(COULD_NOT)
+    except TimelineError as error:
+        click.echo(f"timeline: {error}", err=True)
+        sys.exit(_told(error))
+    except OSError as error:
+        click.echo(f"timeline: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""), err=True)
+        sys.exit(COULD_NOT)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _told(error: TimelineError) -> int:
+    if isinstance(error, ResourceNotFound):
+        for line in ("near ones:", *error.suggestions) if error.suggestions else ():
+            click.echo(f"  {line}", err=True)
+        return NO_SUCH_RESOURCE
+    if isinstance(error, AmbiguousResource):
+        for line in error.candidates:
+            click.echo(f"  {line}", err=True)
+        return WRONG_USAGE
+    return WRONG_USAGE if isinstance(error, (StoreUrlError, TimeError)) else COULD_NOT

@@ -1,0 +1,101 @@
+"""The commands on quarantine: messages that could not be read."""
+
+from __future__ import annotations
+
+import click
+
+from timeline.cli.options import (
+    chosen,
+    definitions_option,
+    format_option,
+    open_engine,
+    print_list,
+    print_object,
+    print_table,
+    store_option,
+)
+from timeline.cli.program import QUARANTINED
+
+
+@click.group()
+def quarantine_() -> None:
+    """Look at messages that could not be read, and read them again after the definitions were mended."""
+
+
+@quarantine_.command("list")
+@store_option
+@format_option
+def list_(store: str, form: str | None) -> None:
+    """List what is quarantined and not settled, oldest first.
+
+    \b
+    timeline quarantine list
+    """
+    from timeline.reports import shapes
+
+    form = chosen(form, for_programs="jsonl")
+    with open_engine(store) as engine:
+        lines = map(shapes.quarantined, engine.quarantined())
+        if form != "table":
+            print_list(lines, form)
+            return
+        from timeline.reports import tables
+
+        names = ("id", "reason", "origin", "received_at", "event_type", "size")
+        print_table(tables.rows(names, ((line["id"][:12], *(line[name] for name in names[1:])) for line in lines)))
+
+
+@quarantine_.command("show")
+@click.argument("id")
+@store_option
+@format_option
+def show(id: str, store: str, form: str | None) -> None:
+    """Show a quarantined message: why it could not be read, and what it says. Tokens in it are masked.
+
+    ID may be cut short where it is still the only one.
+
+    \b
+    timeline quarantine show 3f2a9c
+    """
+    from timeline.reports import shapes
+
+    form = chosen(form)
+    with open_engine(store) as engine:
+        shape = shapes.quarantined_in_full(engine.quarantine_record(id))
+    if form != "table":
+        print_object(shape, form)
+        return
+    from timeline.reports import tables
+
+    print_table(tables.pairs(shape))
+
+
+@quarantine_.command("retry")
+@click.argument("ids", metavar="[ID]...", nargs=-1)
+@store_option
+@definitions_option
+@format_option
+@click.pass_context
+def retry(ctx: click.Context, ids: tuple[str, ...], store: str, definitions_file: str | None, form: str | None) -> None:
+    """Read quarantined messages again: those named, or all.
+
+    What can be read now is stored; the rest stays (exit code 3).
+
+    \b
+    timeline quarantine retry --definitions mended.yaml
+    """
+    from timeline.reports import shapes
+
+    form = chosen(form)
+    with open_engine(store, definitions_file) as engine:
+        records = [engine.quarantine_record(id) for id in ids] if ids else None
+        counts = engine.retry(records)
+    shape = shapes.counts(counts)
+    if form != "table":
+        print_object(shape, form)
+    else:
+        from timeline.reports import tables
+
+        print_table(tables.pairs(shape))
+    if counts.quarantined:
+        ctx.exit(QUARANTINED)

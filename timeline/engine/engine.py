@@ -1,0 +1,193 @@
+"""The engine: the only place where definitions, driver and replay meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from timeline import clock, drivers
+from timeline.clock import Instant
+from timeline.definitions import Definitions
+from timeline.drivers.contract import Driver, Summary
+from timeline.engine import finding
+from timeline.engine.ingest import BATCH, Counts, Source, ingest, retry
+from timeline.errors import ResourceNotFound
+from timeline.model import Event, Existence, Json, Quarantined, Resource, Scope, State, canonical
+from timeline.replay import Timeline, state
+
+
+class Engine:
+    """A store, read and written by definitions. Made by :func:`open`; may be shared by threads.
+
+    Instants are microseconds since 1970 UTC, ISO 8601 text (no zone means UTC), ``now``, ``-2h``, or datetimes.
+    ``as_known_at`` answers from the events recorded before an instant alone.
+    Whatever reads or writes raises :class:`~timeline.errors.StoreError` where the store cannot do it, and
+    :class:`~timeline.errors.TimeError` for what is no instant.
+    """
+
+    def __init__(self, driver: Driver, definitions: Definitions | None = None) -> None:
+        self._driver = driver
+        self._definitions = definitions
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back what the store had opened."""
+        self._driver.close()
+
+    @property
+    def driver(self) -> Driver:
+        """The store."""
+        return self._driver
+
+    @property
+    def definitions(self) -> Definitions:
+        """The definitions; those that come with the package are loaded when they are first needed."""
+        if self._definitions is None:
+            self._definitions = Definitions.load()
+        return self._definitions
+
+    def ingest(
+        self, notifications: Source, *, batch: int = BATCH, progress: Callable[[Counts], None] | None = None
+    ) -> Counts:
+        """Store what notifications say: an iterable of bytes, texts, dicts or messages.
+
+        Each ends whole in exactly one of: in scope (all its events stored), out of scope, quarantined. ``progress`` is
+        called with the counts so far after each commit of ``batch`` notifications.
+        """
+        return ingest(self._driver, self.definitions, notifications, batch=batch, progress=progress)
+
+    def state(self, type: str, id: str, at: Instant, *, source: str = "", as_known_at: Instant | None = None) -> State:
+        """What a resource was at an instant, straight from the store.
+
+        ``unknown`` where nothing speaks of it. Costs a look at each distinct body of the resource, however many events
+        it has; a :meth:`timeline` also tells why and until when.
+        """
+        resource = Resource(type=type, source=source, id=id)
+        until = clock.instant(at)
+        events = self._driver.events(
+            (resource,), until=until, known_before=_known_before(as_known_at), last_per_body=True
+        )
+        return state(resource, until, list(events))
+
+    def timeline(self, type: str, id: str, *, source: str = "", as_known_at: Instant | None = None) -> Timeline:
+        """The whole timeline of a resource, with its evidence; empty where nothing speaks of it."""
+        resource = Resource(type=type, source=source, id=id)
+        known_before = _known_before(as_known_at)
+        events = self._driver.events((resource,), known_before=known_before)
+        return Timeline(resource, events, as_known_at=known_before)
+
+    def resources(
+        self,
+        type: str | None = None,
+        at: Instant = "now",
+        where: Mapping[str, Json] | None = None,
+        *,
+        source: str | None = None,
+        existence: Collection[Existence] = (Existence.PRESENT,),
+        as_known_at: Instant | None = None,
+    ) -> Iterator[State]:
+        """The states of all resources at an instant, in the order ``(type, source, id)``, lazily.
+
+        Those whose existence is one of ``existence`` and whose fields have the values of ``where``, compared by
+        canonical bytes: ``1``, ``1.0`` and ``"1"`` are three values. A resource of which nothing speaks by then is
+        ``unknown``, and listed only if that is asked for.
+        """
+        until = clock.instant(at)
+        known_before = _known_before(as_known_at)
+        scope = Scope(type=type, source=source)
+        wanted = {name: canonical(value) for name, value in (where or {}).items()}
+        found = self._states(scope, until, known_before)
+        if Existence.UNKNOWN in existence:
+            found = self._with_unknown(found, scope, until)
+        for each in found:
+            if each.existence in existence and all(
+                name in each.fields and canonical(each.fields[name]) == value for name, value in wanted.items()
+            ):
+                yield each
+
+    def events(
+        self, type: str | None = None, *, source: str | None = None, as_known_at: Instant | None = None
+    ) -> Iterator[Event]:
+        """All events, lazily: by resource ``(type, source, id)``, then in the order of the model."""
+        return self._driver.events(Scope(type=type, source=source), known_before=_known_before(as_known_at))
+
+    def find(self, text: str, *, source: str | None = None) -> Resource:
+        """The one resource that ``TYPE/ID`` or a bare ``ID`` means.
+
+        Raises :class:`~timeline.errors.ResourceNotFound`, with near ones as suggestions, and
+        :class:`~timeline.errors.AmbiguousResource`, with the candidates.
+        """
+        try:
+            return finding.find(self._driver, text, source)
+        except ResourceNotFound as error:
+            near = finding.near(self._driver, text, self.resources())
+            raise ResourceNotFound(str(error), near) from None
+
+    def status(self) -> Summary:
+        """What the store holds, counted."""
+        return self._driver.summary()
+
+    def quarantined(self) -> Iterator[Quarantined]:
+        """The unsettled quarantine records, oldest first, lazily."""
+        after = None
+        while page := self._driver.list(after=after):
+            yield from page
+            after = page[-1]
+
+    def quarantine_record(self, id: str) -> Quarantined:
+        """The quarantine record whose id begins so. Raises :class:`~timeline.errors.ResourceNotFound`."""
+        found = self._driver.find(id)
+        if len(found) != 1:
+            what = "several quarantine records begin" if found else "no quarantine record begins"
+            raise ResourceNotFound(f"{what} with {id!r}", tuple(each.id for each in found))
+        return found[0]
+
+    def retry(self, records: Iterable[Quarantined] | None = None) -> Counts:
+        """Read quarantined messages again, all that are unsettled unless given, after the definitions were mended.
+
+        Those that can be read now are stored, or are out of scope, and are settled; the others stay.
+        """
+        return retry(self._driver, self.definitions, self.quarantined() if records is None else records)
+
+    def _states(self, scope: Scope, until: int, known_before: int | None) -> Iterator[State]:
+        events = self._driver.events(scope, until=until, known_before=known_before, last_per_body=True)
+        for resource, of_resource in groupby(events, key=lambda event: event.resource):
+            yield state(resource, until, list(of_resource))
+
+    def _with_unknown(self, known: Iterator[State], scope: Scope, at: int) -> Iterator[State]:
+        """Known states, and between them the resources of which nothing speaks yet."""
+        following = next(known, None)
+        after = None
+        while page := self._driver.resources(scope, after=after):
+            for resource in page:
+                if following is not None and following.resource == resource:
+                    yield following
+                    following = next(known, None)
+                else:
+                    yield State(resource=resource, at=at, existence=Existence.UNKNOWN, life=0, fields={})
+            after = page[-1]
+
+
+def open(url: str, *, definitions: str | Path | Definitions | None = None) -> Engine:
+    """The engine on the store that a URL names, such as ``sqlite:///timeline.db`` or ``memory:``.
+
+    ``definitions`` is a file, or definitions already loaded; unless given, those that come with the package.
+    Raises :class:`~timeline.errors.StoreError` and :class:`~timeline.errors.DefinitionError`.
+    """
+    if isinstance(definitions, (str, Path)):
+        definitions = Definitions.load(definitions)
+    return Engine(drivers.open(url), definitions)
+
+
+def _known_before(as_known_at: Instant | None) -> int | None:
+    return None if as_known_at is None else clock.instant(as_known_at)

@@ -1,0 +1,218 @@
+"""The run loop: messages in, events or quarantine records out, a batch at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from timeline import clock, envelope, masking
+from timeline.definitions import Definitions
+from timeline.drivers.contract import Driver
+from timeline.errors import NotificationError, TimelineError
+from timeline.model import Event, Message, Notification, Outcome, Quarantined, limits
+
+BATCH = 1_000
+"""Messages that are stored in one transaction, unless told otherwise."""
+
+BATCH_BYTES = 8 * 1024 * 1024
+"""Messages are stored before they take more memory than this together."""
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of notifications: the first number is always the sum of the next three."""
+
+    notifications: int = 0
+    in_scope: int = 0
+    out_of_scope: int = 0
+    quarantined: int = 0
+    events: int | None = 0
+    """Newly stored; ``None`` where the store cannot tell, as are the next two."""
+    bodies: int | None = 0
+    duplicates: int | None = 0
+    """Events that were there."""
+    unreadable_fields: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            notifications=self.notifications + other.notifications,
+            in_scope=self.in_scope + other.in_scope,
+            out_of_scope=self.out_of_scope + other.out_of_scope,
+            quarantined=self.quarantined + other.quarantined,
+            events=_sum(self.events, other.events),
+            bodies=_sum(self.bodies, other.bodies),
+            duplicates=_sum(self.duplicates, other.duplicates),
+            unreadable_fields=self.unreadable_fields + other.unreadable_fields,
+        )
+
+
+Source = Iterable[Message | bytes | str | Mapping[str, Any]]
+"""Where messages come from."""
+
+
+def ingest(
+    driver: Driver,
+    definitions: Definitions,
+    source: Source,
+    *,
+    batch: int = BATCH,
+    progress: Callable[[Counts], None] | None = None,
+) -> Counts:
+    """Store what messages say, ``batch`` of them in a transaction, and tell what became of them.
+
+    ``progress`` is called with the counts so far after each commit. Where the source raises one of our errors, what
+    came before it is stored first. Raises :class:`~timeline.errors.StoreError`, and what the source raises.
+    """
+    counts = Counts()
+    for messages in _batches(source, batch):
+        counts += _store(driver, definitions, messages)
+        if progress is not None:
+            progress(counts)
+    return counts
+
+
+def retry(driver: Driver, definitions: Definitions, records: Iterable[Quarantined]) -> Counts:
+    """Read quarantined messages again, and settle those that can be read now.
+
+    Raises :class:`~timeline.errors.StoreError`.
+    """
+    counts = Counts()
+    for record in records:
+        recorded_at = clock.now()
+        try:
+            events, unreadable = _read_again(definitions, record, recorded_at)
+        except NotificationError:
+            counts += Counts(notifications=1, quarantined=1)
+            continue
+        if events is None:
+            driver.settle(record.id, Outcome.OUT_OF_SCOPE, recorded_at)
+            counts += Counts(notifications=1, out_of_scope=1)
+            continue
+        appended = driver.append(events)
+        driver.settle(record.id, Outcome.STORED, recorded_at)
+        counts += Counts(
+            notifications=1,
+            in_scope=1,
+            events=appended.events,
+            bodies=appended.bodies,
+            duplicates=appended.duplicates,
+            unreadable_fields=unreadable,
+        )
+    return counts
+
+
+def message_of(item: Message | bytes | str | Mapping[str, Any]) -> Message:
+    """A message, whatever form it is given in. What cannot be spelled in JSON becomes a message that cannot be read."""
+    if isinstance(item, Message):
+        return item
+    if isinstance(item, bytes):
+        return Message(item)
+    if not isinstance(item, str):
+        try:
+            item = json.dumps(item, ensure_ascii=False)
+        except (TypeError, ValueError, RecursionError):
+            item = repr(item)
+    return Message(item.encode(errors="surrogatepass"))
+
+
+def _batches(source: Source, batch: int) -> Iterator[list[Message]]:
+    messages: list[Message] = []
+    size = 0
+    iterator = iter(source)
+    while True:
+        try:
+            message = message_of(next(iterator))
+        except StopIteration:
+            break
+        except TimelineError:
+            if messages:
+                yield messages
+            raise
+        messages.append(message)
+        size += len(message.data)
+        if len(messages) >= batch or size >= BATCH_BYTES:
+            yield messages
+            messages, size = [], 0
+    if messages:
+        yield messages
+
+
+def _store(driver: Driver, definitions: Definitions, messages: list[Message]) -> Counts:
+    # read as late as can be, so that what is recorded at an instant is committed soon after it
+    recorded_at = clock.now()
+    events: list[Event] = []
+    refused: list[Quarantined] = []
+    out_of_scope = unreadable = 0
+    for message in messages:
+        notification = None
+        try:
+            if message.size is not None or len(message.data) > limits.NOTIFICATION_BYTES:
+                raise _too_long(message)
+            notification = envelope.read(message.data)
+            reading = definitions.events(notification, recorded_at)
+        except NotificationError as error:
+            refused.append(_quarantined(message, notification, error, recorded_at))
+            continue
+        if reading is None:
+            out_of_scope += 1
+        else:
+            events += reading[0]
+            unreadable += reading[1]
+    if refused:
+        driver.put(refused)
+    counts = Counts(
+        notifications=len(messages),
+        in_scope=len(messages) - out_of_scope - len(refused),
+        out_of_scope=out_of_scope,
+        quarantined=len(refused),
+        unreadable_fields=unreadable,
+    )
+    if not events:
+        return counts
+    appended = driver.append(events)
+    return counts + Counts(events=appended.events, bodies=appended.bodies, duplicates=appended.duplicates)
+
+
+def _read_again(definitions: Definitions, record: Quarantined, recorded_at: int) -> tuple[list[Event] | None, int]:
+    if record.size > limits.NOTIFICATION_BYTES:
+        raise NotificationError("notification-too-long", "only the beginning of the message was kept")
+    reading = definitions.events(envelope.read(record.data), recorded_at)
+    if reading is None:
+        return None, 0
+    for event in reading[0]:
+        if masking.MASK.encode() in event.body.data:
+            # its body would not be the one that the message itself gives
+            raise NotificationError("masked", "a field was masked when the message was quarantined")
+    return reading
+
+
+def _too_long(message: Message) -> NotificationError:
+    size = len(message.data) if message.size is None else message.size
+    return NotificationError(
+        "notification-too-long", f"the message has {size} bytes; at most {limits.NOTIFICATION_BYTES} are read"
+    )
+
+
+def _quarantined(
+    message: Message, notification: Notification | None, error: NotificationError, received_at: int
+) -> Quarantined:
+    size = len(message.data) if message.size is None else message.size
+    kept = message.data if size <= limits.NOTIFICATION_BYTES else message.data[: limits.KEPT_BYTES]
+    return Quarantined(
+        id=(message.digest or sha256(message.data).digest()).hex(),
+        reason=error.reason,
+        detail=error.detail,
+        origin=message.origin,
+        received_at=received_at,
+        event_type=None if notification is None else notification.event_type,
+        message_id=None if notification is None else notification.message_id,
+        size=size,
+        data=masking.mask(kept),
+    )
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
