@@ -20,9 +20,9 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, 
 
 
 def canonical(value: Json) -> bytes:
-    """The canonical bytes of a JSON value.
+    """The canonical bytes of a JSON value, which the caller vouches for: other types are not looked for.
 
-    Raises :class:`ValueError` for NaN, infinity and lone surrogates, :class:`TypeError` for what is not JSON.
+    Raises :class:`ValueError` for NaN, infinity and lone surrogates.
     """
     if not has_float(value):
         return _encode_without_floats(value)

@@ -1,4 +1,7 @@
-"""Resources, bodies and events, and the one order of events."""
+"""Resources, bodies and events, and the one order of events.
+
+There are millions of them and none can be part of a cycle, so the garbage collector is spared them (``gc=False``).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from timeline.model.canonical import Json, canonical
 from timeline.model.phase import Phase
 
 
-class Resource(msgspec.Struct, frozen=True, order=True, kw_only=True):
+class Resource(msgspec.Struct, frozen=True, order=True, kw_only=True, gc=False):
     """What a timeline is about. Compared by ``(type, source, id)``, by code point: no case folding, no padding."""
 
     type: str
@@ -52,7 +55,7 @@ _decode_content = msgspec.json.Decoder(_Content).decode
 _decode_spoken = msgspec.json.Decoder(_Spoken).decode
 
 
-class Body(msgspec.Struct, frozen=True):
+class Body(msgspec.Struct, frozen=True, gc=False):
     """What a message said of a resource: canonical bytes of ``{"f": {field: value}, "v": version}``, and their SHA-256.
 
     Stored once per distinct content; opaque to drivers.
@@ -92,7 +95,7 @@ class Body(msgspec.Struct, frozen=True):
             raise StoreCorrupt(f"the body {self.digest.hex()} in the store is no canonical body: {error}") from error
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """What one notification says about one resource.
 
     The key is ``(resource, occurred_at, phase, body)``; the rest is provenance, of the first delivery that was stored:

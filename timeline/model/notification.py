@@ -10,7 +10,7 @@ _CONTEXT = "_context_"
 _IDENTITY = ("message_id", "timestamp")
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """The bytes of one message as a source delivered them, and where they came from."""
 
     data: bytes
@@ -51,9 +51,11 @@ class Notification(msgspec.Struct, frozen=True):
                 name[len(_CONTEXT) :]: value for name, value in message.items() if name.startswith(_CONTEXT)
             }
         given = message.get("metadata")
-        metadata = given if isinstance(given, dict) else {}
-        view["metadata"] = {**{name: message[name] for name in _IDENTITY if name in message}, **metadata}
+        view["metadata"] = metadata = dict(given) if isinstance(given, dict) else {}
         for name in _IDENTITY:
-            if name in metadata:
-                view.setdefault(name, metadata[name])
+            # where one of the two is null, the other tells
+            if metadata.get(name) is None and name in message:
+                metadata[name] = message[name]
+            if view.get(name) is None and name in metadata:
+                view[name] = metadata[name]
         return view

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from timeline import clock
-from timeline.definitions import Definition, Trial
-from timeline.engine import Counts, Summary
 from timeline.model import Event, Existence, Quarantined, Resource, Segment, State
-from timeline.replay import Diff, Explanation, Timeline
+
+if TYPE_CHECKING:
+    # a command that asks one floor need not wait until the others are loaded
+    from timeline.definitions import Definition, Trial
+    from timeline.engine import Counts, Summary
+    from timeline.replay import Diff, Explanation, Timeline
 
 Shape = Mapping[str, Any]
 """A JSON object; its keys stand in the order in which they are to be read."""

@@ -1,0 +1,61 @@
+"""Measuring: medians of several runs, since machines are noisy."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the table."""
+
+    id: str
+    what: str
+    reached: str
+    reach: str
+    beside: str
+    """What was measured beside it in the same run, and the ratio."""
+    holds: bool | None = None
+    """Whether the goal is reached; ``None`` where there is none."""
+
+
+def seconds(run: Callable[[], object], repeats: int = 5) -> float:
+    """The median time of a call."""
+    return median(_timed(run) for _ in range(repeats))
+
+
+def alternately(one: Callable[[], object], other: Callable[[], object], repeats: int = 5) -> tuple[float, float]:
+    """The median times of two calls, made in turn, so that a machine that slows down slows both."""
+    pairs = [(_timed(one), _timed(other)) for _ in range(repeats)]
+    return median(pair[0] for pair in pairs), median(pair[1] for pair in pairs)
+
+
+def each(run: Callable[[object], object], arguments: Sequence[object]) -> float:
+    """The median time of a call over arguments."""
+    return median(_timed(lambda argument=argument: run(argument)) for argument in arguments)  # type: ignore[misc]
+
+
+def process(arguments: Sequence[str], repeats: int = 9) -> float:
+    """The median time of a process of this interpreter, from start to end."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    def run() -> None:
+        subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL, env=environment)
+
+    run()
+    return seconds(run, repeats)
+
+
+def _timed(run: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started
