@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from timeline import clock, drivers
 from timeline.clock import Instant
-from timeline.definitions import Definitions
 from timeline.drivers.contract import Driver, Summary
 from timeline.engine import finding
-from timeline.engine.ingest import BATCH, Counts, Source, ingest, retry
+from timeline.engine.counts import Counts
 from timeline.errors import ResourceNotFound
-from timeline.model import Event, Existence, Json, Quarantined, Resource, Scope, State, canonical
+from timeline.model import Event, Existence, Json, Phase, Quarantined, Resource, Scope, State, canonical
 from timeline.replay import Timeline, state
+
+if TYPE_CHECKING:
+    # definitions and all that reads notifications are loaded when they are first needed: a question does not need them
+    from timeline.definitions import Definitions
+    from timeline.engine.ingest import Source
+
+BATCH = 1_000
+"""Notifications that are stored in one transaction, unless told otherwise."""
 
 
 class Engine:
@@ -53,6 +60,8 @@ class Engine:
     def definitions(self) -> Definitions:
         """The definitions; those that come with the package are loaded when they are first needed."""
         if self._definitions is None:
+            from timeline.definitions import Definitions
+
             self._definitions = Definitions.load()
         return self._definitions
 
@@ -64,6 +73,8 @@ class Engine:
         Each ends whole in exactly one of: in scope (all its events stored), out of scope, quarantined. ``progress`` is
         called with the counts so far after each commit of ``batch`` notifications.
         """
+        from timeline.engine.ingest import ingest
+
         return ingest(self._driver, self.definitions, notifications, batch=batch, progress=progress)
 
     def state(self, type: str, id: str, at: Instant, *, source: str = "", as_known_at: Instant | None = None) -> State:
@@ -73,11 +84,9 @@ class Engine:
         it has; a :meth:`timeline` also tells why and until when.
         """
         resource = Resource(type=type, source=source, id=id)
-        until = clock.instant(at)
-        events = self._driver.events(
-            (resource,), until=until, known_before=_known_before(as_known_at), last_per_body=True
-        )
-        return state(resource, until, list(events))
+        until, known_before = clock.instant(at), _known_before(as_known_at)
+        events = self._driver.events((resource,), until=until, known_before=known_before, last_per_body=True)
+        return self._state(resource, until, known_before, list(events))
 
     def timeline(self, type: str, id: str, *, source: str = "", as_known_at: Instant | None = None) -> Timeline:
         """The whole timeline of a resource, with its evidence; empty where nothing speaks of it."""
@@ -108,7 +117,7 @@ class Engine:
         wanted = {name: canonical(value) for name, value in (where or {}).items()}
         found = self._states(scope, until, known_before)
         if Existence.UNKNOWN in existence:
-            found = self._with_unknown(found, scope, until)
+            found = self._with_unknown(found, scope, until, known_before)
         for each in found:
             if each.existence in existence and all(
                 name in each.fields and canonical(each.fields[name]) == value for name, value in wanted.items()
@@ -157,24 +166,41 @@ class Engine:
 
         Those that can be read now are stored, or are out of scope, and are settled; the others stay.
         """
+        from timeline.engine.ingest import retry
+
         return retry(self._driver, self.definitions, self.quarantined() if records is None else records)
+
+    def _state(self, resource: Resource, until: int, known_before: int | None, events: Sequence[Event]) -> State:
+        """The state that the last events per body give."""
+        if any(event.phase is Phase.RESTORE for event in events):
+            # what a restore takes up may have been said last when it had no effect: after the delete
+            events = list(self._driver.events((resource,), until=until, known_before=known_before))
+        return state(resource, until, events)
 
     def _states(self, scope: Scope, until: int, known_before: int | None) -> Iterator[State]:
         events = self._driver.events(scope, until=until, known_before=known_before, last_per_body=True)
         for resource, of_resource in groupby(events, key=lambda event: event.resource):
-            yield state(resource, until, list(of_resource))
+            yield self._state(resource, until, known_before, list(of_resource))
 
-    def _with_unknown(self, known: Iterator[State], scope: Scope, at: int) -> Iterator[State]:
+    def _with_unknown(self, known: Iterator[State], scope: Scope, at: int, known_before: int | None) -> Iterator[State]:
         """Known states, and between them the resources of which nothing speaks yet."""
         following = next(known, None)
+        for resource in self._spoken_of(scope, known_before):
+            if following is not None and following.resource == resource:
+                yield following
+                following = next(known, None)
+            else:
+                yield State(resource=resource, at=at, existence=Existence.UNKNOWN, life=0, fields={})
+
+    def _spoken_of(self, scope: Scope, known_before: int | None) -> Iterator[Resource]:
+        """The resources of which something speaks, sooner or later, as far as was known."""
+        if known_before is not None:
+            events = self._driver.events(scope, known_before=known_before, last_per_body=True)
+            yield from (resource for resource, _ in groupby(events, key=lambda event: event.resource))
+            return
         after = None
         while page := self._driver.resources(scope, after=after):
-            for resource in page:
-                if following is not None and following.resource == resource:
-                    yield following
-                    following = next(known, None)
-                else:
-                    yield State(resource=resource, at=at, existence=Existence.UNKNOWN, life=0, fields={})
+            yield from page
             after = page[-1]
 
 
@@ -185,6 +211,8 @@ def open(url: str, *, definitions: str | Path | Definitions | None = None) -> En
     Raises :class:`~timeline.errors.StoreError` and :class:`~timeline.errors.DefinitionError`.
     """
     if isinstance(definitions, (str, Path)):
+        from timeline.definitions import Definitions
+
         definitions = Definitions.load(definitions)
     return Engine(drivers.open(url), definitions)
 

@@ -7,46 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
-import msgspec
-
 from timeline import clock, envelope, masking
 from timeline.definitions import Definitions
 from timeline.drivers.contract import Driver
+from timeline.engine.counts import Counts
 from timeline.errors import NotificationError, TimelineError
 from timeline.model import Event, Message, Notification, Outcome, Quarantined, limits
 
-BATCH = 1_000
-"""Messages that are stored in one transaction, unless told otherwise."""
-
 BATCH_BYTES = 8 * 1024 * 1024
 """Messages are stored before they take more memory than this together."""
-
-
-class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of notifications: the first number is always the sum of the next three."""
-
-    notifications: int = 0
-    in_scope: int = 0
-    out_of_scope: int = 0
-    quarantined: int = 0
-    events: int | None = 0
-    """Newly stored; ``None`` where the store cannot tell, as are the next two."""
-    bodies: int | None = 0
-    duplicates: int | None = 0
-    """Events that were there."""
-    unreadable_fields: int = 0
-
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(
-            notifications=self.notifications + other.notifications,
-            in_scope=self.in_scope + other.in_scope,
-            out_of_scope=self.out_of_scope + other.out_of_scope,
-            quarantined=self.quarantined + other.quarantined,
-            events=_sum(self.events, other.events),
-            bodies=_sum(self.bodies, other.bodies),
-            duplicates=_sum(self.duplicates, other.duplicates),
-            unreadable_fields=self.unreadable_fields + other.unreadable_fields,
-        )
 
 
 Source = Iterable[Message | bytes | str | Mapping[str, Any]]
@@ -58,7 +27,7 @@ def ingest(
     definitions: Definitions,
     source: Source,
     *,
-    batch: int = BATCH,
+    batch: int,
     progress: Callable[[Counts], None] | None = None,
 ) -> Counts:
     """Store what messages say, ``batch`` of them in a transaction, and tell what became of them.
@@ -183,8 +152,8 @@ def _read_again(definitions: Definitions, record: Quarantined, recorded_at: int)
     if reading is None:
         return None, 0
     for event in reading[0]:
-        if masking.MASK.encode() in event.body.data:
-            # its body would not be the one that the message itself gives
+        if masking.MASK.encode() in event.body.data or masking.MASK in event.resource.id + event.resource.source:
+            # it would not be the event that the message itself gives
             raise NotificationError("masked", "a field was masked when the message was quarantined")
     return reading
 
@@ -204,7 +173,7 @@ def _quarantined(
     return Quarantined(
         id=(message.digest or sha256(message.data).digest()).hex(),
         reason=error.reason,
-        detail=error.detail,
+        detail=masking.mask(error.detail.encode()).decode(),  # it may quote what could not be read
         origin=message.origin,
         received_at=received_at,
         event_type=None if notification is None else notification.event_type,
@@ -212,7 +181,3 @@ def _quarantined(
         size=size,
         data=masking.mask(kept),
     )
-
-
-def _sum(one: int | None, other: int | None) -> int | None:
-    return None if one is None or other is None else one + other

@@ -1,45 +1,52 @@
 """The fold: from the events of one resource, in the order of the model, to what they say together.
 
-A field is a register, won within a life by the greatest event that speaks of it. Values are held as their canonical
-bytes, so that equality is equality of bytes; they are decoded where a segment or a state is made.
+A field is a register, won within a life by the greatest event that speaks of it. Where states are compared, values
+are held as their canonical bytes, so that equality is equality of bytes; where one state is wanted, they are decoded at
+once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from timeline.model import GENESIS, Birth, Event, Existence, Json, Phase, Resource, Segment, State
+from timeline.model import GENESIS, Birth, Body, Event, Existence, Json, Phase, Resource, Segment, State
 
 _decode = msgspec.json.Decoder(dict[str, Json]).decode
 _encode = msgspec.json.Encoder().encode
 
+Value = TypeVar("Value")
 Raw = Mapping[str, msgspec.Raw]
-_NOTHING: Raw = {}
+_NOTHING: Mapping[str, Any] = {}
 _BIRTHS = {Phase.CREATE: Birth.CREATE, Phase.RESTORE: Birth.RESTORE}
 
 
-class Registers:
-    """What the events seen so far say. Events are to come in the order of the model."""
+class Registers(Generic[Value]):
+    """What the events seen so far say. Events are to come in the order of the model.
 
-    def __init__(self) -> None:
+    ``spoken`` tells what a body says: :meth:`~timeline.model.Body.spoken`, or :meth:`~timeline.model.Body.fields`.
+    """
+
+    def __init__(self, spoken: Callable[[Body], Mapping[str, Value]]) -> None:
+        self._spoken = spoken
         self.existence = Existence.UNKNOWN
         self.life = 0
         self.born: Birth | None = None
-        self._fields: dict[str, msgspec.Raw] = {}
+        self._fields: dict[str, Value] = {}
         self._ambiguous: set[str] = set()
         self._last: bytes | None = None
         """The digest of the body that spoke last, while it speaks for all its fields."""
 
     @property
-    def fields(self) -> Raw:
-        """The fields in force, each value its canonical bytes; none while unknown or deleted."""
+    def fields(self) -> Mapping[str, Value]:
+        """The fields in force; none while unknown or deleted."""
         return self._fields if self.existence is Existence.PRESENT else _NOTHING
 
     @property
-    def kept(self) -> Raw:
+    def kept(self) -> Mapping[str, Value]:
         """The fields that a restore would take up now."""
         return self._fields
 
@@ -78,18 +85,19 @@ class Registers:
     def _speak(self, event: Event) -> None:
         if event.body.digest == self._last:
             return
-        spoken = event.body.spoken()
+        spoken = self._spoken(event.body)
         self._fields.update(spoken)
-        self._ambiguous.difference_update(spoken)
+        if self._ambiguous:
+            self._ambiguous.difference_update(spoken)
         self._last = event.body.digest
 
     def _speak_at_once(self, events: Sequence[Event]) -> None:
         values: dict[str, list[msgspec.Raw]] = {}
         for event in events:
+            self._fields.update(self._spoken(event.body))
             for name, value in event.body.spoken().items():
                 values.setdefault(name, []).append(value)
         for name, said in values.items():
-            self._fields[name] = said[-1]
             if any(value != said[0] for value in said):
                 self._ambiguous.add(name)
             else:
@@ -107,26 +115,28 @@ def segments(events: Sequence[Event]) -> tuple[Segment, ...]:
 
 def state(resource: Resource, at: int, events: Sequence[Event]) -> State:
     """The state at an instant. ``events`` is in the order of the model, none later than ``at``."""
-    registers = replayed(events)
+    registers = Registers(Body.fields)
+    for group in _groups(events):
+        registers.apply(group)
     return State(
         resource=resource,
         at=at,
         existence=registers.existence,
         life=registers.life,
-        fields=decoded(registers.fields),
+        fields=dict(sorted(registers.fields.items())),
         ambiguous=registers.ambiguous,
     )
 
 
-def replayed(events: Sequence[Event]) -> Registers:
+def replayed(events: Sequence[Event]) -> Registers[msgspec.Raw]:
     """The registers after these events, which are in the order of the model."""
-    registers = Registers()
+    registers = Registers(Body.spoken)
     for group in _groups(events):
         registers.apply(group)
     return registers
 
 
-def decoded(fields: Raw) -> dict[str, Json]:
+def _decoded(fields: Raw) -> dict[str, Json]:
     """Fields with their values decoded, by name."""
     return _decode(_encode(dict(sorted(fields.items())))) if fields else {}
 
@@ -147,7 +157,7 @@ def _at_once(one: Event, other: Event) -> bool:
 
 
 def _segments(events: Sequence[Event]) -> Iterator[Segment]:
-    registers = Registers()
+    registers = Registers(Body.spoken)
     start: int | None = None
     life = 0
     born: Birth | None = None
@@ -178,7 +188,7 @@ def _segments(events: Sequence[Event]) -> Iterator[Segment]:
             )
         start, existence, life, born = instant, registers.existence, registers.life, registers.born
         ambiguous, fields = registers.ambiguous, dict(registers.fields)
-        values = decoded(fields)
+        values = _decoded(fields)
     if start is not None:
         yield Segment(
             start=start, end=None, existence=existence, life=life, born=born, fields=values, ambiguous=ambiguous

@@ -136,11 +136,10 @@ class Timeline:
 
     def last_fields(self, segment: Segment) -> Mapping[str, Json]:
         """The fields before the delete that a deleted segment tells of; none where it came first."""
-        earlier = [each for each in self.segments if (each.start or 0) < (segment.start or 0)]
-        if segment.existence is not Existence.DELETED or not earlier:
+        if segment.existence is not Existence.DELETED:
             return {}
-        last = earlier[-1]
-        return last.fields if last.life == segment.life else {}
+        of_life = [each for each in self.segments if each.life == segment.life and each.existence is Existence.PRESENT]
+        return of_life[-1].fields if of_life else {}
 
     @property
     def posthumous(self) -> tuple[Event, ...]:
@@ -176,7 +175,7 @@ class Timeline:
     def _taken_up(self, first: Segment, events: list[Event], field: str, said: bytes) -> Event | None:
         """The restore that opened the life with this value as the delete had found it, if one did."""
         restores = [event for event in events if event.phase is Phase.RESTORE and event.occurred_at == first.start]
-        if first.born is not Birth.RESTORE or not restores or any(field in event.body.spoken() for event in restores):
+        if first.born is not Birth.RESTORE or not restores or field in restores[0].body.spoken():
             return None
         before = replayed([event for event in self.events if order(event) < order(restores[0])])
         if before.existence is not Existence.DELETED or field not in before.kept:
