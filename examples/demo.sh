@@ -2,9 +2,8 @@
 # The main job, from notifications to an answer and its reason, in a folder that is removed afterwards.
 set -eu
 
-INSTANCE=INSTANCE_ID
+INSTANCE=instance/ecc8543c-7ff1-4523-adfa-3e063a72ee7c
 AT=2026-03-01T12:00:00Z
-FIELD=flavor
 
 examples=$(cd "$(dirname "$0")" && pwd)
 folder=$(mktemp -d)
@@ -15,14 +14,23 @@ cp "$examples/notifications.jsonl" .
 export TIMELINE_STORE=sqlite:///demo.db
 
 run() {
-    printf '\n$ %s\n' "$*"
+    printf '\n# %s\n' "$1"
+    shift
+    printf '$ %s\n' "$*"
     "$@"
 }
 
-run timeline init
-run timeline ingest notifications.jsonl
-run timeline resources --type instance
-run timeline history "instance/$INSTANCE"
-run timeline show "instance/$INSTANCE" --at "$AT"
-run timeline explain "instance/$INSTANCE" "$FIELD" --at "$AT"
-run timeline status
+run 'A store is made once.' \
+    timeline init
+run 'Two days of six instances, a notification a line; some came twice, some late.' \
+    timeline ingest notifications.jsonl --format table
+run 'What the store holds now.' \
+    timeline status --format table
+run 'Every instance, also the one that is deleted.' \
+    timeline resources --type instance --existence any --format table
+run 'What happened to one of them, and when.' \
+    timeline history "$INSTANCE" --format table
+run 'What it was at noon of the first day.' \
+    timeline show "$INSTANCE" --at "$AT" --format table
+run 'Why it had this flavor: the message came half a day late, and counts from when the resize happened.' \
+    timeline explain "$INSTANCE" flavor --at "$AT" --format table
