@@ -33,7 +33,7 @@ def rows() -> Iterator[Row]:
 
 def _startup(path: Path) -> Iterator[Row]:
     with timeline.open(f"sqlite:///{path}") as engine:
-        engine.driver.prepare()
+        engine.prepare()
         engine.ingest(Fleet(instances=20, days=2).notifications())
         instance = next(engine.resources("instance", "2026-01-02")).resource
     floor = process(["-c", _FLOOR.format(path=path)])

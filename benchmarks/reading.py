@@ -45,7 +45,7 @@ def rows() -> Iterator[Row]:
 
 def _fleet(path: Path, instances: int) -> Path:
     with timeline.open(f"sqlite:///{path}") as engine:
-        engine.driver.prepare()
+        engine.prepare()
         engine.ingest(Fleet(instances=instances, days=1.25, changes_per_day=1.0, deleted=0.1).notifications())
     return path
 
@@ -110,7 +110,7 @@ def _one_resource(path: Path, events: int, bodies: int) -> float:
     resource = Resource(type="instance", id="busy")
     said = [Body.of({f"field_{k}": f"value {k} of body {number}" for k in range(20)}, 1) for number in range(bodies)]
     with timeline.open(f"sqlite:///{path}") as engine:
-        engine.driver.prepare()
+        engine.prepare()
         for first in range(0, events, 1_000):
             engine.driver.append(
                 Event(resource, START + number * clock.SECOND, Phase.UPDATE, said[number % bodies], START, "update")

@@ -122,7 +122,7 @@ def _filled(path: Path, events: list[Event]) -> int:
 
 def _prepared(path: Path) -> timeline.Engine:
     engine = timeline.open(f"sqlite:///{path}")
-    engine.driver.prepare()
+    engine.prepare()
     return engine
 
 

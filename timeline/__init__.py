@@ -13,24 +13,34 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from timeline.engine import Counts as Counts
     from timeline.engine import Engine as Engine
     from timeline.engine import open as open
     from timeline.errors import TimelineError as TimelineError
+    from timeline.model import Body as Body
     from timeline.model import Event as Event
     from timeline.model import Existence as Existence
     from timeline.model import Phase as Phase
+    from timeline.model import Quarantined as Quarantined
     from timeline.model import Resource as Resource
     from timeline.model import Segment as Segment
     from timeline.model import State as State
+    from timeline.replay import Diff as Diff
+    from timeline.replay import Explanation as Explanation
     from timeline.replay import Timeline as Timeline
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Body",
+    "Counts",
+    "Diff",
     "Engine",
     "Event",
     "Existence",
+    "Explanation",
     "Phase",
+    "Quarantined",
     "Resource",
     "Segment",
     "State",
@@ -40,10 +50,15 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Body": "timeline.model",
+    "Counts": "timeline.engine",
+    "Diff": "timeline.replay",
     "Engine": "timeline.engine",
     "Event": "timeline.model",
     "Existence": "timeline.model",
+    "Explanation": "timeline.replay",
     "Phase": "timeline.model",
+    "Quarantined": "timeline.model",
     "Resource": "timeline.model",
     "Segment": "timeline.model",
     "State": "timeline.model",

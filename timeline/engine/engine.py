@@ -51,6 +51,10 @@ class Engine:
         """Give back what the store had opened."""
         self._driver.close()
 
+    def prepare(self) -> None:
+        """Make the store, or bring an older one up to date: nothing else creates. Doing it again changes nothing."""
+        self._driver.prepare()
+
     @property
     def driver(self) -> Driver:
         """The store."""
