@@ -1,0 +1,29 @@
+"""The conformance kit: what :mod:`timeline.drivers.contract` says, as tests that any driver can be held to.
+
+Needs pytest to run and hypothesis, which ``pip install 'resource-timeline[test]'`` brings. One method says how to get a
+store, and the rest is inherited::
+
+    from contextlib import contextmanager
+    from timeline import drivers
+    from timeline.drivers.conformance import DriverConformance
+
+    class TestMine(DriverConformance):
+        @contextmanager
+        def store(self):
+            with an_empty_place() as place:
+                yield lambda: drivers.open(f"mine://{place}")
+"""
+
+from __future__ import annotations
+
+from timeline.drivers.conformance.appending import Appending
+from timeline.drivers.conformance.concurrency import Concurrency
+from timeline.drivers.conformance.identity import Identity
+from timeline.drivers.conformance.quarantine import Quarantining
+from timeline.drivers.conformance.reading import Reading
+
+__all__ = ["DriverConformance"]
+
+
+class DriverConformance(Appending, Reading, Concurrency, Identity, Quarantining):
+    """Everything that a driver owes. Override :meth:`store`, and nothing else."""

@@ -1,0 +1,150 @@
+"""What every store does, in words and in two abstract classes. A driver implements both and nothing else.
+
+What all drivers owe:
+
+1. *The key is the event.* An event is ``(resource, occurred_at, phase, body)``. Appending one that is there changes
+   nothing: the provenance of the first delivery stored stays. Appending is blind, idempotent and needs no order.
+2. *Nothing is changed and nothing is taken away.* There is no update and no delete of an event or a body.
+3. *Bodies are opaque bytes*, stored once per distinct content, found by their SHA-256.
+4. *Bytes decide.* Types, sources and ids are compared by their UTF-8 bytes: no folding, padding, trimming or cutting.
+   NUL, ``$``, ``.`` and every other character are characters like any other.
+5. *Times are integers* of microseconds, over the whole range of :mod:`timeline.clock`, never a time type of the store.
+6. *No clock.* A driver stores the ``recorded_at`` that it is given.
+7. *A call that returned is durable.* One that raised has stored nothing, or all; sending it again is always right.
+8. *Each answer is one read transaction*: it shows the events of some moment, also while others write.
+9. *Threads may share a driver; a fork may not break it*: the child opens its own connections.
+10. *Errors are ours*: every foreign exception becomes a :class:`~timeline.errors.StoreError` in one place, one sentence
+    with the place and the way out.
+
+:class:`timeline.drivers.conformance.DriverConformance` holds a driver to all this.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+import msgspec
+
+from timeline.model import Event, Outcome, Quarantined, Resource, Scope
+
+
+class Appended(msgspec.Struct, frozen=True, kw_only=True):
+    """What an append did; ``None`` where the store cannot tell without a read."""
+
+    events: int | None
+    """Events that were not there before."""
+    bodies: int | None
+    """Bodies that were not there before."""
+    duplicates: int | None
+    """Events that were there, or came twice in the same call."""
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a store holds. Times are microseconds since 1970 UTC, ``None`` where nothing is stored."""
+
+    revision: str | None
+    """The revision of the schema; ``None`` for a store without one."""
+    resources: int
+    events: int
+    bodies: int
+    first_event: int | None
+    """The least occurred_at."""
+    last_event: int | None
+    """The greatest occurred_at."""
+    newest_record: int | None
+    """The greatest recorded_at."""
+    quarantined: dict[str, int]
+    """Unsettled quarantine records, by reason."""
+    many_bodies: list[tuple[Resource, int]]
+    """Resources with more than :data:`~timeline.model.limits.MANY_BODIES` distinct bodies, the most first."""
+
+
+class EventStore(ABC):
+    """Events: append them, read them back in order."""
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Make the schema, or bring an older one up to date. Only ``timeline init`` calls this: nothing else creates.
+
+        Doing it again changes nothing. Raises :class:`~timeline.errors.StoreForeign` where something else is there, and
+        :class:`~timeline.errors.StoreTooNew` where a newer program was.
+        """
+
+    @abstractmethod
+    def append(self, events: Iterable[Event]) -> Appended:
+        """Store events, in one transaction, idempotently; durable when it returns.
+
+        Any order, duplicates included. Of several deliveries of one event the provenance of the first stays: the first
+        stored, and within a call the first given.
+        """
+
+    @abstractmethod
+    def events(
+        self,
+        which: Scope | Collection[Resource],
+        *,
+        until: int | None = None,
+        known_before: int | None = None,
+        last_per_body: bool = False,
+    ) -> Iterator[Event]:
+        """The events of some resources, lazily: resource by resource, the events of each in the order of the model.
+
+        With a :class:`~timeline.model.Scope` the resources come in their own order ``(type, source, id)``; those of a
+        collection may come in any, each once. A resource without events is left out.
+
+        ``until`` keeps those with ``occurred_at <= until``, ``known_before`` those with ``recorded_at < known_before``.
+        ``last_per_body`` keeps, of what is left by these two, every event whose phase is one of
+        :data:`~timeline.model.LIFE_BOUNDS`, and of the others of each distinct body the last by
+        ``(occurred_at, phase)``; a driver may give more of the others where that is cheaper, never fewer: the state at
+        ``until`` is the same.
+
+        An iterator that is abandoned holds nothing for longer than it lives.
+        """
+
+    @abstractmethod
+    def resources(self, scope: Scope, *, after: Resource | None = None, limit: int = 1_000) -> Sequence[Resource]:
+        """A page of the resources in a scope, in their order, from the one after ``after``; at most ``limit``."""
+
+    @abstractmethod
+    def version(self) -> str:
+        """An opaque token: two equal ones mean that no event was added between.
+
+        It may change needlessly; it never fails to change.
+        """
+
+    @abstractmethod
+    def summary(self) -> Summary:
+        """What the store holds, counted."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give back what was opened. Closing twice is harmless; a closed driver may not be used again."""
+
+
+class QuarantineStore(ABC):
+    """Quarantine: messages that could not be read. A record is settled, never deleted."""
+
+    @abstractmethod
+    def put(self, records: Iterable[Quarantined]) -> int | None:
+        """Store records, in one transaction, idempotently by their id; durable when it returns.
+
+        A record whose id is there changes nothing, but that a settled one is open again, with the new record's reason,
+        detail and origin. Returns how many are newly open, ``None`` where the store cannot tell.
+        """
+
+    @abstractmethod
+    def list(self, *, after: Quarantined | None = None, limit: int = 1_000) -> Sequence[Quarantined]:
+        """A page of the unsettled records by ``(received_at, id)``, from the one after ``after``; at most ``limit``."""
+
+    @abstractmethod
+    def find(self, id: str) -> Sequence[Quarantined]:
+        """The records whose id begins so, settled ones included, by id: at most two, which tells whether it is one."""
+
+    @abstractmethod
+    def settle(self, id: str, outcome: Outcome, at: int) -> None:
+        """Mark a record as settled, at this instant. Settling twice keeps the first; an unknown id changes nothing."""
+
+
+class Driver(EventStore, QuarantineStore):
+    """A store: what a URL opens."""

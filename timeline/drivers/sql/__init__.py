@@ -1,0 +1,1 @@
+"""Stores in SQL databases, on SQLAlchemy Core: one schema, one set of statements, and a small module per database."""

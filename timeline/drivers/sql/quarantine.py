@@ -1,0 +1,101 @@
+"""Quarantine records stored and read back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Select, bindparam, select, tuple_, update
+
+from timeline.drivers.sql.codec import decode, encode
+from timeline.drivers.sql.connections import Connections
+from timeline.drivers.sql.database import Database
+from timeline.drivers.sql.schema import quarantine
+from timeline.drivers.sql.statement import Statement
+from timeline.model import Outcome, Quarantined
+
+_BEYOND = b"\xff"
+"""Follows whatever continues a text: this byte is in no UTF-8."""
+
+
+class Quarantine:
+    """The quarantine of a store."""
+
+    def __init__(self, database: Database, connections: Connections) -> None:
+        self._dialect = database.dialect
+        self._connections = connections
+        of_id = update(quarantine).where(quarantine.c.id == bindparam("record"))
+        self._insert = Statement(database.insert_new(quarantine), self._dialect)
+        reopened: dict[str, Any] = {
+            name: bindparam(name) for name in ("reason", "detail", "origin", "outcome", "settled_at")
+        }
+        self._reopen = Statement(of_id.where(quarantine.c.outcome.is_not(None)).values(reopened), self._dialect)
+        settled: dict[str, Any] = {name: bindparam(name) for name in ("outcome", "settled_at")}
+        self._settle = Statement(of_id.where(quarantine.c.outcome.is_(None)).values(settled), self._dialect)
+
+    def put(self, records: Sequence[Quarantined]) -> int:
+        """As :meth:`timeline.drivers.contract.QuarantineStore.put`."""
+        if not records:
+            return 0
+        rows = [_row(record) for record in records]
+        with self._connections.writing() as cursor:
+            self._insert.run_for_each(cursor, rows)
+            stored = cursor.rowcount
+            self._reopen.run_for_each(cursor, [{**row, "record": row["id"]} for row in rows])
+            return stored + cursor.rowcount
+
+    def list(self, after: Quarantined | None, limit: int) -> Sequence[Quarantined]:
+        """As :meth:`timeline.drivers.contract.QuarantineStore.list`."""
+        age = (quarantine.c.received_at, quarantine.c.id)
+        page = select(quarantine).where(quarantine.c.outcome.is_(None)).order_by(*age).limit(limit)
+        if after is not None:
+            page = page.where(tuple_(*age) > tuple_(after.received_at, encode(after.id)))
+        return self._records(page)
+
+    def find(self, id: str) -> Sequence[Quarantined]:
+        """As :meth:`timeline.drivers.contract.QuarantineStore.find`."""
+        first = encode(id)
+        found = select(quarantine).where(quarantine.c.id >= first, quarantine.c.id < first + _BEYOND)
+        return self._records(found.order_by(quarantine.c.id).limit(2))
+
+    def settle(self, id: str, outcome: Outcome, at: int) -> None:
+        """As :meth:`timeline.drivers.contract.QuarantineStore.settle`."""
+        with self._connections.writing() as cursor:
+            self._settle.run(cursor, {"record": encode(id), "outcome": encode(outcome), "settled_at": at})
+
+    def _records(self, query: Select[Any]) -> Sequence[Quarantined]:
+        with self._connections.reading() as cursor:
+            return [_record(row) for row in Statement(query, self._dialect).run(cursor).fetchall()]
+
+
+def _row(record: Quarantined) -> dict[str, Any]:
+    return {
+        "id": encode(record.id),
+        "reason": encode(record.reason),
+        "detail": encode(record.detail),
+        "origin": encode(record.origin),
+        "received_at": record.received_at,
+        "event_type": None if record.event_type is None else encode(record.event_type),
+        "message_id": None if record.message_id is None else encode(record.message_id),
+        "size": record.size,
+        "data": record.data,
+        "outcome": None,
+        "settled_at": None,
+    }
+
+
+def _record(row: Sequence[Any]) -> Quarantined:
+    id, reason, detail, origin, received_at, event_type, message_id, size, data, outcome, settled_at = row
+    return Quarantined(
+        id=decode(id),
+        reason=decode(reason),
+        detail=decode(detail),
+        origin=decode(origin),
+        received_at=received_at,
+        event_type=None if event_type is None else decode(event_type),
+        message_id=None if message_id is None else decode(message_id),
+        size=size,
+        data=data,
+        outcome=None if outcome is None else Outcome(decode(outcome)),
+        settled_at=settled_at,
+    )

@@ -1,0 +1,167 @@
+"""Events read back: the statements, and the rows as events."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from functools import partial
+from hashlib import sha256
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, bindparam, case, null, select
+
+from timeline.drivers.sql.codec import decode, encode, unpack_message_id
+from timeline.drivers.sql.connections import Connections
+from timeline.drivers.sql.database import Database
+from timeline.drivers.sql.dbapi import Cursor
+from timeline.drivers.sql.schema import body, event, event_type, resource, stream
+from timeline.drivers.sql.statement import Statement
+from timeline.errors import StoreCorrupt
+from timeline.model import Body, Event, Phase, Resource, Scope, order
+
+Row = tuple[Any, ...]
+"""occurred_at, phase, id of the body, recorded_at, id of the event type, message id, data of the body, resource."""
+
+_ALWAYS, _NEVER = 2**63 - 1, -(2**63)
+_ROWS = 2_000
+"""Rows that are fetched at a time where there may be many."""
+
+_PHASES = {int(phase): phase for phase in Phase}
+_resource_id = itemgetter(7)
+_SCOPE = (("type", resource.c.type), ("source", resource.c.source), ("id", resource.c.name))
+
+
+class Reading:
+    """The events of a store, read back."""
+
+    def __init__(self, database: Database, connections: Connections) -> None:
+        self._place = database.place
+        self._dialect = database.dialect
+        self._connections = connections
+        self._statements: dict[tuple[object, ...], Statement] = {}
+        self._body = Statement(select(body.c.data).where(body.c.id == bindparam("body")), self._dialect)
+        self._event_types = _EventTypes(database, connections)
+
+    def events(
+        self, which: Scope | Collection[Resource], until: int | None, known_before: int | None, last_per_body: bool
+    ) -> Iterator[Event]:
+        """As :meth:`timeline.drivers.contract.EventStore.events`."""
+        values = {"until": _ALWAYS if until is None else until, "known_before": known_before}
+        if isinstance(which, Scope):
+            if which.type is None or which.source is None or which.id is None:
+                yield from self._of_scope(which, values, last_per_body)
+                return
+            which = [Resource(type=which.type, source=which.source, id=which.id)]
+        resources = list(dict.fromkeys(which))
+        if len(resources) == 1:
+            with self._connections.reading() as cursor:
+                rows = self._of_resource(cursor, resources[0], values, last_per_body)
+            yield from self._events(resources[0], rows)
+            return
+        with self._connections.reading_at_once() as cursor:
+            for one in resources:
+                yield from self._events(one, self._of_resource(cursor, one, values, last_per_body))
+
+    def _of_resource(self, cursor: Cursor, one: Resource, values: dict[str, Any], last_per_body: bool) -> list[Row]:
+        statement = self._statement(("type", "source", "id"), values, last_per_body)
+        key = {"type": encode(one.type), "source": encode(one.source), "id": encode(one.id)}
+        return list(statement.run(cursor, values | key).fetchall())
+
+    def _of_scope(self, scope: Scope, values: dict[str, Any], last_per_body: bool) -> Iterator[Event]:
+        given = {name: encode(text) for name, _ in _SCOPE if (text := getattr(scope, name)) is not None}
+        statement = self._statement(tuple(given), values, last_per_body)
+        with self._connections.reading() as cursor:
+            statement.run(cursor, values | given)
+            rows = chain.from_iterable(iter(partial(cursor.fetchmany, _ROWS), []))
+            for _, of_one in groupby(rows, key=_resource_id):
+                yield from self._events(None, list(of_one))
+
+    def _events(self, one: Resource | None, rows: list[Row]) -> Sequence[Event]:
+        """The events of one resource, in order; where it is not given, the rows name it."""
+        # the first three are numbers, and together they differ from row to row: nothing else is compared
+        rows.sort()
+        one = one or _resource(rows[0])
+        bodies, types = self._bodies(rows), self._event_types
+        try:
+            events = [
+                Event(one, row[0], _PHASES[row[1]], bodies[row[2]], row[3], types[row[4]], unpack_message_id(row[5]))
+                for row in rows
+            ]
+        except KeyError as error:
+            raise StoreCorrupt(
+                f"{self._place}: events of {one} refer to something that is not in the store ({error}); "
+                "restore it from a backup"
+            ) from error
+        if len({row[0] for row in rows}) < len(rows):
+            events.sort(key=order)  # of the same time and phase: only the bodies can tell
+        return events
+
+    def _bodies(self, rows: Sequence[Row]) -> dict[int, Body]:
+        if not rows or rows[0][6] is not None:
+            return {row[2]: Body(row[6], sha256(row[6]).digest()) for row in rows}
+        with self._connections.reading() as cursor:  # in a transaction of its own: bodies never change
+            found = {number: self._body.run(cursor, {"body": number}).fetchone() for number in {row[2] for row in rows}}
+        return {number: Body(row[0], sha256(row[0]).digest()) for number, row in found.items() if row is not None}
+
+    def _statement(self, given: tuple[str, ...], values: dict[str, Any], last_per_body: bool) -> Statement:
+        known = values["known_before"] is not None
+        shape = (given, known, last_per_body)
+        if shape not in self._statements:
+            self._statements[shape] = Statement(_select_events(given, known, last_per_body), self._dialect)
+        return self._statements[shape]
+
+
+def _select_events(given: Sequence[str], known: bool, last_per_body: bool) -> Select[Any]:
+    """Rows in the order of resources where there are several.
+
+    A database takes joins in the order that it likes; one that it cannot turn round (``+ 0``) it takes in ours. That is
+    the order of the answer, so nothing is sorted, and the first row comes at once.
+    """
+    wanted = [column == bindparam(name) for name, column in _SCOPE if name in given]
+    of_interest = [event.c.occurred_at <= bindparam("until")]
+    if known:
+        of_interest.append(event.c.recorded_at < bindparam("known_before"))
+    streams = resource.join(stream, stream.c.resource == resource.c.id + 0)
+    columns: list[Any] = [event.c.occurred_at, event.c.phase, stream.c.body]
+    columns += [event.c.recorded_at, event.c.event_type, event.c.message_id]
+    if last_per_body:
+        streams = streams.join(body, body.c.id == stream.c.body)
+        columns.append(body.c.data)
+        of_interest.append(event.c.occurred_at >= _since(known))
+    else:
+        columns.append(null())  # many rows have the same body: it is read once, apart
+    if len(given) < len(_SCOPE):
+        columns += [resource.c.id, resource.c.type, resource.c.source, resource.c.name]
+    chosen = select(*columns).select_from(streams.join(event, event.c.stream == stream.c.id + 0))
+    chosen = chosen.where(*wanted, *of_interest)
+    return chosen.order_by(resource.c.type, resource.c.source, resource.c.name) if len(given) < len(_SCOPE) else chosen
+
+
+def _since(known: bool) -> ColumnElement[int]:
+    """Where to begin in a stream: at its last row, but where it bounds a life, at its first."""
+    last = event.alias("last")
+    wanted = [last.c.stream == stream.c.id, last.c.occurred_at <= bindparam("until")]
+    if known:
+        wanted.append(last.c.recorded_at < bindparam("known_before"))
+    newest = select(last.c.occurred_at).where(*wanted).order_by(last.c.occurred_at.desc()).limit(1)
+    return case((stream.c.kind == 0, newest.scalar_subquery()), else_=_NEVER)
+
+
+def _resource(row: Row) -> Resource:
+    kind, source, name = row[8:]
+    return Resource(type=decode(kind), source=decode(source), id=decode(name))
+
+
+class _EventTypes(dict[int, str]):
+    """The names of the event types by their ids, read when one is met that is not known yet."""
+
+    def __init__(self, database: Database, connections: Connections) -> None:
+        super().__init__()
+        self._select = Statement(select(event_type.c.id, event_type.c.name), database.dialect)
+        self._connections = connections
+
+    def __missing__(self, number: int) -> str:
+        with self._connections.reading() as cursor:
+            self.update((id, decode(name)) for id, name in self._select.run(cursor).fetchall())
+        return dict(self)[number]

@@ -1,0 +1,109 @@
+"""Events stored: one transaction for each call, without a read for what was met before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import itemgetter
+from random import randrange
+from typing import Any
+
+from sqlalchemy import bindparam, insert, update
+
+from timeline.drivers.contract import Appended
+from timeline.drivers.sql.codec import encode, pack_message_id
+from timeline.drivers.sql.connections import Connections
+from timeline.drivers.sql.database import Database
+from timeline.drivers.sql.dbapi import Cursor
+from timeline.drivers.sql.ids import Ids
+from timeline.drivers.sql.schema import body, body_digest, event, event_type, resource, stream, writer
+from timeline.drivers.sql.statement import Statement
+from timeline.model import LIFE_BOUNDS, Event, Phase, Resource
+
+Stream = tuple[int, int, bytes]
+"""Id of the resource, kind, digest of the body."""
+
+_KINDS = {phase: int(phase) if phase in LIFE_BOUNDS else 0 for phase in Phase}
+_WRITERS = 16
+"""Rows of the table ``writer``."""
+
+_by_stream = itemgetter(0)
+
+
+class Writing:
+    """Appends events to a store."""
+
+    def __init__(self, database: Database, connections: Connections) -> None:
+        self._connections = connections
+        self._resources: Ids[Resource] = Ids(database, resource, id="id", given_out=resource.c.id, remember=20_000)
+        self._event_types: Ids[str] = Ids(database, event_type, id="id", given_out=event_type.c.id, remember=2_000)
+        self._bodies: Ids[bytes] = Ids(database, body_digest, id="body", given_out=body.c.id, remember=0)
+        self._streams: Ids[Stream] = Ids(database, stream, id="id", given_out=event.c.stream, remember=50_000)
+        self._insert_body = Statement(insert(body), database.dialect)
+        self._insert_event = Statement(database.insert_new(event), database.dialect)
+        count = update(writer).where(writer.c.id == bindparam("writer")).values(commits=writer.c.commits + 1)
+        self._count = Statement(count, database.dialect)
+        self._insert_writer = Statement(insert(writer), database.dialect)
+        self._writer = randrange(_WRITERS)
+
+    def append(self, batch: Sequence[Event]) -> Appended:
+        """As :meth:`timeline.drivers.contract.EventStore.append`."""
+        if not batch:
+            return Appended(events=0, bodies=0, duplicates=0)
+        with self._connections.writing() as cursor:
+            resources = self._resources.of(cursor, [event.resource for event in batch], _resource_row)
+            event_types = self._event_types.of(cursor, [event.event_type for event in batch], _event_type_row)
+            said = [(resources[event.resource], _KINDS[event.phase], event.body.digest) for event in batch]
+            streams, bodies = self._find_streams(cursor, said, batch)
+            rows = [
+                (
+                    streams[stream],
+                    event.occurred_at,
+                    int(event.phase),
+                    event.recorded_at,
+                    event_types[event.event_type],
+                    pack_message_id(event.message_id),
+                )
+                for stream, event in zip(said, batch, strict=True)
+            ]
+            rows.sort(key=_by_stream)  # as they lie on the pages; of equal keys the first given stays the first
+            cursor.executemany(self._insert_event.text, rows)
+            events = cursor.rowcount
+            if events:
+                self._raise_version(cursor)
+        self._resources.remember(resources)
+        self._event_types.remember(event_types)
+        self._streams.remember(streams)
+        return Appended(events=events, bodies=bodies, duplicates=len(batch) - events)
+
+    def _find_streams(
+        self, cursor: Cursor, said: Sequence[Stream], batch: Sequence[Event]
+    ) -> tuple[dict[Stream, int], int]:
+        """The ids of the streams, and how many bodies are new; both are stored."""
+        streams = self._streams.known(said)
+        unknown = {stream: event.body for stream, event in zip(said, batch, strict=True) if stream not in streams}
+        if not unknown:
+            return streams, 0
+        data = {body.digest: body.data for body in unknown.values()}
+        bodies, new = self._bodies.learn(cursor, {digest: {"digest": digest} for digest in data})
+        if new:
+            self._insert_body.run_for_each(cursor, [{"id": bodies[digest], "data": data[digest]} for digest in new])
+        rows = {
+            (resource, kind, digest): {"resource": resource, "kind": kind, "body": bodies[digest]}
+            for resource, kind, digest in unknown
+        }
+        fresh = set(new)
+        learnt, _ = self._streams.learn(cursor, rows, surely_new={stream for stream in rows if stream[2] in fresh})
+        return streams | learnt, len(new)
+
+    def _raise_version(self, cursor: Cursor) -> None:
+        self._count.run(cursor, {"writer": self._writer})
+        if cursor.rowcount == 0:
+            self._insert_writer.run(cursor, {"id": self._writer, "commits": 1})
+
+
+def _resource_row(key: Resource) -> dict[str, Any]:
+    return {"type": encode(key.type), "source": encode(key.source), "name": encode(key.id)}
+
+
+def _event_type_row(name: str) -> dict[str, Any]:
+    return {"name": encode(name)}
