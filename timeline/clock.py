@@ -32,8 +32,14 @@ MIN = _microseconds(datetime.min - _EPOCH)
 MAX = _microseconds(datetime.max - _EPOCH)
 """The last instant: 9999-12-31T23:59:59.999999Z."""
 
-_LEAP_SECOND = re.compile(r"^(?P<before>.*[T ]\d\d:?[0-5]\d:?)60(?P<after>(?:[.,]\d+)?\s?(?:Z|[+-]\d\d:?\d\d)?)$")
-_ISO = re.compile(r"^[0-9]{4}[0-9W-]*(?:[T ][0-9:.,]+\s?(?:Z|[+-][0-9:]+)?)?$")
+_USUAL = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
+).fullmatch
+_ISO = re.compile(
+    r"(?P<day>[0-9]{4}(?:-?(?:[0-9]{2}(?:-?[0-9]{2})?|[0-9]{3}|W[0-9]{2}(?:-?[0-9])?))?)"
+    r"(?:(?P<minute>[T ][0-9]{2}(?::?[0-9]{2})?)(?P<second>:?[0-9]{2}(?:[.,][0-9]+)?)?"
+    r"\s?(?P<zone>Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
+).fullmatch
 _RELATIVE = re.compile(r"^-(\d{1,9})([smhdw])$")
 _UNITS = {"s": SECOND, "m": 60 * SECOND, "h": 3_600 * SECOND, "d": 86_400 * SECOND, "w": 7 * 86_400 * SECOND}
 
@@ -51,31 +57,42 @@ def parse(text: str) -> int:
 
     Raises :class:`TimeError` for anything else, ``''``, ``'None'`` and numbers included.
     """
+    if not isinstance(text, str):
+        raise TimeError(f"{text!r:.60} is no time: a text in ISO 8601 is expected")
+    # fromisoformat alone will not do: it takes any character between date and time, and more after them
+    if not _USUAL(text):
+        return _parse_rare(text)
     try:
-        moment = datetime.fromisoformat(text)
-    except (ValueError, TypeError):
+        return _instant_of(datetime.fromisoformat(text), text)
+    except ValueError:
         return _parse_rare(text)
-    # fromisoformat takes any character between date and time
-    if len(text) > 10 and text[10] not in "T ":
-        return _parse_rare(text)
-    return _instant_of(moment, text)
 
 
 def _parse_rare(text: str) -> int:
-    if not isinstance(text, str):
-        raise TimeError(f"{text!r:.60} is no time: a text in ISO 8601 is expected")
-    plain = text.strip().upper()
-    leap = _LEAP_SECOND.match(plain)
-    if leap:
-        return _in_range(parse(leap["before"] + "59" + leap["after"]) + SECOND, text)
-    if not _ISO.match(plain):
-        raise TimeError(f"{text!r:.60} is no time in ISO 8601, such as 2026-03-01T12:00:00Z")
     from dateutil.parser import isoparse  # imported late: few texts come here
 
+    said = _ISO(text.strip().upper())
+    if not said:
+        raise _no_time(text)
+    second, later = said["second"] or "", 0
+    if second.startswith(("60", ":60")):
+        second, later = second.replace("60", "59", 1), SECOND
+    plain = "".join((said["day"], said["minute"] or "", second, said["zone"] or ""))
     try:
-        return _instant_of(isoparse(plain), text)
+        moment = isoparse(plain)
+    except OverflowError as error:
+        raise _out_of_range(text) from error
     except ValueError as error:
-        raise TimeError(f"{text!r:.60} is no time in ISO 8601, such as 2026-03-01T12:00:00Z") from error
+        raise _no_time(text) from error
+    return _in_range(_instant_of(moment, text) + later, text)
+
+
+def _no_time(said: str) -> TimeError:
+    return TimeError(f"{said!r:.60} is no time in ISO 8601, such as 2026-03-01T12:00:00Z")
+
+
+def _out_of_range(said: object) -> TimeError:
+    return TimeError(f"{said!r:.60} is outside the years 1 to 9999")
 
 
 def _instant_of(moment: datetime, said: object) -> int:
@@ -86,7 +103,7 @@ def _instant_of(moment: datetime, said: object) -> int:
 
 def _in_range(instant: int, said: object) -> int:
     if not MIN <= instant <= MAX:
-        raise TimeError(f"{said!r:.60} is outside the years 1 to 9999")
+        raise _out_of_range(said)
     return instant
 
 

@@ -15,6 +15,7 @@ from timeline.errors import NotificationError
 from timeline.model import Notification, limits
 
 _decode = msgspec.json.Decoder().decode
+_SURELY_SHORT = limits.ID_BYTES // 4
 
 
 def read(data: bytes) -> Notification:
@@ -43,9 +44,9 @@ def read(data: bytes) -> Notification:
         # it is evidence only: a number is kept as its digits, anything else is none
         message_id = str(message_id) if type(message_id) is int else None
     # a character takes four bytes at most
-    if len(event_type) * 4 > limits.ID_BYTES and len(event_type.encode()) > limits.ID_BYTES:
+    if len(event_type) > _SURELY_SHORT and len(event_type.encode()) > limits.ID_BYTES:
         raise NotificationError("event-type-too-long", f"event_type is longer than {limits.ID_BYTES} bytes")
-    if message_id is not None and len(message_id) * 4 > limits.ID_BYTES and len(message_id.encode()) > limits.ID_BYTES:
+    if message_id is not None and len(message_id) > _SURELY_SHORT and len(message_id.encode()) > limits.ID_BYTES:
         raise NotificationError("message-id-too-long", f"message_id is longer than {limits.ID_BYTES} bytes")
     return Notification(event_type, message_id, timestamp, message.get("payload"), message)
 

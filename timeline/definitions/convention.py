@@ -12,10 +12,10 @@ from msgspec import structs
 from timeline.definitions.definition import Definition, ResourceRule
 from timeline.definitions.paths import PlainPath
 from timeline.definitions.traits import TYPES, Trait
+from timeline.errors import NotificationError
+from timeline.model import limits
 
-_SERVICES = frozenset(
-    "baremetal compute dns identity magnum octavia objectstore orchestration sahara trove".split()
-)
+_SERVICES = frozenset("baremetal compute dns identity magnum octavia objectstore orchestration sahara trove".split())
 """First words of event types that name a service; the resource type is then the second."""
 
 _VOLATILE = frozenset({"audit_period_beginning", "audit_period_ending", "request_id", "service"})
@@ -36,12 +36,18 @@ def resource_type(event_type: str) -> str:
 
 
 def by_convention(definition: Definition, event_type: str) -> Definition | None:
-    """A plain definition with its resource and the default traits; ``None`` where it speaks of no resource."""
+    """A plain definition with its resource and the default traits; ``None`` where it speaks of no resource.
+
+    Raises :class:`NotificationError` with the reason ``unreadable-resource-type``.
+    """
     kind = resource_type(event_type)
     by_name = {trait.name: trait for trait in definition.traits}
     identity = by_name.get("resource_id") or by_name.get(f"{kind}_id")
     if identity is None or not identity.paths or not kind:
         return None
+    if "/" in kind or len(kind.encode()) > limits.NAME_BYTES:
+        expected = f"a resource type is 1 to {limits.NAME_BYTES} bytes without a slash"
+        raise NotificationError("unreadable-resource-type", f"{expected}, and the event type names {kind!r:.80}")
     defaults = (
         Trait(
             name=name,

@@ -13,7 +13,8 @@ from timeline.definitions.plugins import MISSING
 from timeline.definitions.traits import Trait
 from timeline.model import Json, Phase
 
-_EMPTY = (None, "", "None")
+EMPTY = (None, "", "None")
+"""What is no time, and no value to a phase rule: services write a missing time in each of these ways."""
 
 
 class PhaseRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +32,7 @@ class PhaseRule(msgspec.Struct, frozen=True, kw_only=True):
             return True
         found = self.when.values(message)
         if self.values is None:
-            return any(value not in _EMPTY for value in found)
+            return any(value not in EMPTY for value in found)
         return any(self._named(value) is not self.negated for value in found)
 
     def _named(self, value: Json) -> bool:
@@ -82,12 +83,10 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
         return {field: tuple(traits) for field, traits in fields.items()}
 
 
-def first_value(paths: Sequence[Path], message: Mapping[str, Any]) -> Json:
-    """The first value that is not null and not empty, at the first path that has one; else MISSING."""
+def first_value(paths: Sequence[Path], message: Mapping[str, Any], empty: tuple[Json, ...] = (None, "")) -> Json:
+    """The first value that is none of ``empty``, at the first path that has one; else MISSING."""
     for path in paths:
         for value in path.values(message):
-            if value is not None and value != "":
+            if value not in empty:
                 return value
     return MISSING
-
-

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from timeline import clock
-from timeline.definitions.definition import Definition, PhaseRule, first_value
+from timeline.definitions.definition import EMPTY, Definition, PhaseRule, first_value
 from timeline.definitions.plugins import MISSING
 from timeline.definitions.rows import grouped
 from timeline.definitions.traits import first_spoken
@@ -23,6 +23,10 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 
 # The names at the top of a message that are the same in both views of it.
 _IN_BOTH_VIEWS = frozenset({"event_type", "item", "payload", "priority", "publisher_id"})
+
+
+_SURELY_SHORT = limits.ID_BYTES // 4
+"""Characters of a text that is within the limit, whatever they are: one takes four bytes at most."""
 
 
 class Extractor:
@@ -39,6 +43,8 @@ class Extractor:
         self._place = place
         self._logged: set[str] = set()
         self._rows, self._others = grouped(definition.fields)
+        # nearly all ids are a short text at one plain path, and nearly all sites have one source
+        self._id_keys = definition.resource.id[0].keys if not definition.resource.source else None
         self._the_id = f"the id of the {definition.resource.type}"
         self._the_source = f"the source of the {definition.resource.type}"
         self._suffix = b',"v":%d}' % definition.version
@@ -77,14 +83,23 @@ class Extractor:
         """The message as it is for each of the resources that it speaks of."""
         if not self._rule.each:
             return (message,)
-        found = first_value(self._rule.each, message)
-        if found is MISSING:
-            raise self._no_resource(notification, "the list of resources")
-        return [{**message, "item": item} for item in (found if isinstance(found, list) else [found])]
+        for path in self._rule.each:
+            # the path may find the list of resources, or each of them
+            found = [value for value in path.values(message) if value not in (None, "")]
+            items = [item for value in found for item in (value if isinstance(value, list) else [value])]
+            if items:
+                return [{**message, "item": item} for item in items]
+        raise self._no_resource(notification, "the list of resources")
 
     def resource(self, notification: Notification, message: Mapping[str, Any]) -> Resource:
         """The resource that a message speaks of. Raises :class:`NotificationError`."""
         rule = self._rule
+        if self._id_keys is not None:
+            value: Any = message
+            for key in self._id_keys:
+                value = value.get(key) if type(value) is dict else None
+            if type(value) is str and 0 < len(value) <= _SURELY_SHORT:
+                return Resource(type=rule.type, source="", id=value)
         identity = first_value(rule.id, message)
         if identity is MISSING:
             raise self._no_resource(notification, self._the_id)
@@ -103,8 +118,8 @@ class Extractor:
                 rule = conditional
                 break
         paths = rule.occurred_at or self._occurred_at
-        spelled = first_value(paths, message) if paths else notification.timestamp
-        if spelled is MISSING or spelled is None or spelled == "":
+        spelled = first_value(paths, message, EMPTY) if paths else notification.timestamp
+        if spelled is MISSING or spelled in EMPTY:
             where = " or ".join(path.text for path in paths) if paths else "timestamp"
             raise NotificationError("no-time", f"{where} is missing or empty, so nobody knows when it happened")
         try:
@@ -113,8 +128,9 @@ class Extractor:
             raise NotificationError("unreadable-time", str(error)) from None
 
     def fields(self, message: Mapping[str, Any]) -> tuple[dict[str, Json], list[Json], dict[str, ValueError]]:
-        """The fields that a message speaks of; of their values those in which a float may stand; and the fields that
-        could not be read, with the reason.
+        """The fields that a message speaks of, and those that could not be read, with the reason.
+
+        Between them, the values in which a float may stand.
         """
         fields: dict[str, Json] = {}
         floating: list[Json] = []
@@ -135,9 +151,11 @@ class Extractor:
     def _body(self, fields: dict[str, Json], floating: list[Json]) -> Body:
         # the two spellings are one, but for floats: see model.canonical
         said = canonical(fields) if floating and has_float(floating) else _encode(fields)
-        data = b'{"f":' + said + self._suffix
+        data = b"".join((b'{"f":', said, self._suffix))
         if len(data) > limits.BODY_BYTES:
-            raise NotificationError("body-too-long", f"the fields take {len(data)} bytes; at most {limits.BODY_BYTES} do")
+            raise NotificationError(
+                "body-too-long", f"the fields take {len(data)} bytes; at most {limits.BODY_BYTES} do"
+            )
         return Body(data, sha256(data).digest())
 
     def _no_resource(self, notification: Notification, what: str) -> NotificationError:

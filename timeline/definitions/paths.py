@@ -17,11 +17,14 @@ _QUOTED = r"'[^'\\]+'|\"[^\"\\]+\""
 _PLAIN = re.compile(rf"\s*(?:\$\.)?(?:{_NAME}|{_QUOTED})(?:\.(?:{_NAME}|{_QUOTED}))*\s*")
 _KEY = re.compile(rf"({_NAME})|({_QUOTED})")
 
+_LONGEST = 1_000
+"""The longest path that is left to jsonpath-rw, in characters: it recurses once for each step."""
+
+# What jsonpath-rw cannot read and its extensions can.
 _NOT_YET = (
     (re.compile(r"\[\s*\?"), "a filter ([?...])"),
     (re.compile(r"`(?!(?:this|parent)`)[^`]*`"), "a function in backticks"),
-    (re.compile(r"[-+/*]\s*\d|\s[-+/*]\s"), "arithmetic"),
-    (re.compile(r"&"), "an intersection (&)"),
+    (re.compile(r"[+/]|[-*]\s*[\d$(]|\s[-*]\s"), "arithmetic"),
 )
 
 Match = tuple[str, Any]
@@ -82,17 +85,34 @@ class RichPath:
 
         self.text = text
         self.keys: tuple[str, ...] | None = None
-        self._find = jsonpath_rw.parse(text).find
+        self._find = _tolerant(jsonpath_rw.parse(text)).find
 
     def matches(self, message: Mapping[str, Any]) -> list[Match]:
-        try:
-            return [(str(match.full_path), match.value) for match in self._find(message)]
-        except (TypeError, KeyError, IndexError, AttributeError):
-            # jsonpath-rw indexes whatever it meets: the message is shaped otherwise, so nothing is there
-            return []
+        return [(str(match.full_path), match.value) for match in self._find(message)]
 
     def values(self, message: Mapping[str, Any]) -> Sequence[Any]:
         return [value for _, value in self.matches(message)]
+
+
+class _Step:
+    """A step of a path. Where the message is shaped otherwise it finds nothing, and jsonpath-rw's own raises."""
+
+    def __init__(self, step: Any) -> None:
+        self._step = step
+
+    def find(self, datum: Any) -> Any:
+        try:
+            # above the top of the message there is None
+            return [found for found in self._step.find(datum) if found is not None]
+        except (TypeError, KeyError, IndexError, AttributeError):
+            return []
+
+
+def _tolerant(path: Any) -> Any:
+    if not hasattr(path, "left"):
+        return _Step(path)
+    path.left, path.right = _tolerant(path.left), _tolerant(path.right)
+    return path
 
 
 def compile_path(text: str, *, file: str, line: int) -> Path:
@@ -100,11 +120,22 @@ def compile_path(text: str, *, file: str, line: int) -> Path:
     plain = PlainPath.read(text)
     if plain is not None:
         return plain
+    if len(text) > _LONGEST:
+        raise DefinitionError(f"the path {text!r:.60} is longer than {_LONGEST} characters", file=file, line=line)
     unquoted = re.sub(_QUOTED, "", text)
-    for pattern, name in _NOT_YET:
-        if pattern.search(unquoted):
-            raise DefinitionError(f"the path {text!r} needs {name}, which is not supported", file=file, line=line)
     try:
-        return RichPath(text)
+        path = RichPath(text)
     except Exception as error:  # jsonpath-rw raises bare Exception for whatever it cannot parse
-        raise DefinitionError(f"the path {text!r} is no JSONPath: {error}", file=file, line=line) from error
+        for pattern, name in _NOT_YET:
+            if pattern.search(unquoted):
+                raise _unsupported(text, name, file, line) from error
+        # at the end of the text it stumbles over its own message
+        reason = "it ends too soon" if isinstance(error, AttributeError) else str(error).strip()
+        raise DefinitionError(f"the path {text!r} is no JSONPath: {reason}", file=file, line=line) from error
+    if "&" in unquoted:  # jsonpath-rw reads it, and cannot evaluate it
+        raise _unsupported(text, "an intersection (&)", file, line)
+    return path
+
+
+def _unsupported(text: str, what: str, file: str, line: int) -> DefinitionError:
+    return DefinitionError(f"the path {text!r} needs {what}, which is not supported", file=file, line=line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from timeline import clock
@@ -42,6 +43,8 @@ def bitfield(initial_bitfield: int = 0, flags: Sequence[Mapping[str, Any]] = ())
     for flag in flags:
         if not isinstance(flag, dict) or not {"path", "bit"} <= flag.keys() <= {"path", "bit", "value"}:
             raise ValueError("each flag has a path and a bit, and perhaps a value")
+        if not isinstance(flag["path"], str):
+            raise ValueError("the path of a flag is a text")
         if not isinstance(flag["bit"], int) or not 0 <= flag["bit"] < 63:
             raise ValueError("the bit of a flag is a whole number from 0 to 62")
 
@@ -57,12 +60,13 @@ def bitfield(initial_bitfield: int = 0, flags: Sequence[Mapping[str, Any]] = ())
 
 
 def timedelta() -> Plugin:
-    """The seconds between two times, as a float that is not negative."""
+    """The seconds between two times, as a float that is not negative; nothing where one of them is not told."""
 
     def apply(matches: Sequence[Match]) -> Json:
-        if len(matches) != 2:
+        times = [value for _, value in matches if value not in ("", "None")]
+        if len(times) != 2:
             return MISSING
-        return abs(clock.parse(matches[0][1]) - clock.parse(matches[1][1])) / clock.SECOND
+        return abs(clock.parse(times[0]) - clock.parse(times[1])) / clock.SECOND
 
     return apply
 
@@ -71,6 +75,9 @@ def map_values(values: Mapping[Any, Any], default: Any = None, case_sensitive: b
     """Another value for each value; ``default`` for those that ``values`` does not name, nothing where it is null."""
     if not isinstance(values, dict) or not values:
         raise ValueError("values is a map that is not empty")
+    for value in (*values.values(), default):
+        if isinstance(value, (dict, list)) or (isinstance(value, float) and not isfinite(value)):
+            raise ValueError("what a value becomes is a text, a finite number, true, false or null")
 
     def key_of(value: Any) -> tuple[bool, Any]:
         # True and 1 are one key to Python
@@ -81,7 +88,9 @@ def map_values(values: Mapping[Any, Any], default: Any = None, case_sensitive: b
 
     def apply(matches: Sequence[Match]) -> Json:
         for _, value in matches:
-            return otherwise if isinstance(value, (dict, list)) else table.get(key_of(value), otherwise)
+            mapped = otherwise if isinstance(value, (dict, list)) else table.get(key_of(value), otherwise)
+            if mapped is not MISSING:
+                return mapped
         return MISSING
 
     return apply
@@ -94,7 +103,15 @@ def total() -> Plugin:
         numbers = [value for _, value in matches]
         if any(isinstance(number, bool) or not isinstance(number, (int, float)) for number in numbers):
             raise ValueError("only numbers can be added")
-        return sum(numbers) if len(numbers) > 1 else MISSING
+        if len(numbers) < 2:
+            return MISSING
+        try:
+            added = sum(numbers)
+            if isfinite(added):
+                return added
+        except OverflowError:
+            pass
+        raise ValueError("the sum is beyond what a number can hold")
 
     return apply
 

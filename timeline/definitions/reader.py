@@ -21,6 +21,7 @@ NODES = 200_000
 Scalar = str | int | float | bool | None
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MERGE = "tag:yaml.org,2002:merge"
+_PLAIN = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
 class Located(msgspec.Struct, frozen=True):
@@ -40,7 +41,11 @@ class Located(msgspec.Struct, frozen=True):
 
 def read(text: str, file: str) -> Located:
     """The one document of a YAML text. Raises :class:`DefinitionError` with file and line."""
-    size = len(text.encode(errors="surrogatepass"))
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        place = text.count("\n", 0, error.start) + 1
+        raise DefinitionError("a lone surrogate is no character", file=file, line=place) from error
     if size > BYTES:
         raise DefinitionError(f"the file has {size} bytes; definitions are at most {BYTES} bytes", file=file)
     try:
@@ -49,7 +54,7 @@ def read(text: str, file: str) -> Located:
         try:
             node = loader.get_single_node()
             if node is None:
-                return Located([], 1)
+                return Located(None, 1)
             return _Conversion(loader, file).located(node)
         finally:
             loader.dispose()
@@ -59,7 +64,13 @@ def read(text: str, file: str) -> Located:
         line = None if mark is None else mark.line + 1
         raise DefinitionError(f"not YAML: {problem}", file=file, line=line) from error
     except yaml.YAMLError as error:
-        raise DefinitionError(f"not YAML: {error}", file=file) from error
+        problem = str(error).splitlines()[0]
+        raise DefinitionError(f"not YAML: {problem}", file=file, line=_line_of_unprintable(text)) from error
+
+
+def _line_of_unprintable(text: str) -> int | None:
+    found = yaml.reader.Reader.NON_PRINTABLE.search(text)
+    return None if found is None else text.count("\n", 0, found.start()) + 1
 
 
 def _check_depth(text: str, file: str) -> None:
@@ -89,6 +100,8 @@ class _Conversion:
         if self._nodes > NODES or depth > DEPTH:
             self._refuse(node, "aliases repeat more than a definition file can mean")
         line = node.start_mark.line + 1
+        if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN:
+            self._refuse(node, f"no tag is known by the name {node.tag!r:.80}")
         if isinstance(node, yaml.MappingNode):
             return Located(self._map(node, depth), line)
         if isinstance(node, yaml.SequenceNode):
@@ -109,7 +122,8 @@ class _Conversion:
             key = self._scalar(key_node)
             if key in own:
                 self._refuse(key_node, f"the key {key!r} stands here twice")
-            own[key] = self.located(value_node, depth + 1)
+            # people look for a value where its key is
+            own[key] = Located(self.located(value_node, depth + 1).value, key_node.start_mark.line + 1)
         return {**merged, **own}
 
     def _merged(self, node: yaml.Node, depth: int) -> list[dict[Scalar, Located]]:
@@ -123,13 +137,15 @@ class _Conversion:
         return maps
 
     def _scalar(self, node: yaml.Node) -> Scalar:
+        kind = node.tag.rpartition(":")[2]
         try:
             value = self._loader.construct_object(node)
-        except (ValueError, OverflowError) as error:
-            self._refuse(node, f"{node.value!r:.40} cannot be read ({error}): put it in quotes if it is text")
+        except (ValueError, OverflowError, LookupError, AttributeError):
+            # PyYAML trusts that a value fits the tag that it bears, !!bool for instance
+            self._refuse(node, f"{node.value!r:.40} cannot be read as {kind}: put it in quotes if it is text")
         if value is None or isinstance(value, (str, int, float)):
             return value
-        self._refuse(node, f"{node.value!r:.40} is read as a {type(value).__name__}: put it in quotes if it is text")
+        self._refuse(node, f"{node.value!r:.40} is read as {kind}: put it in quotes if it is text")
 
     def _refuse(self, node: yaml.Node, message: str) -> NoReturn:
         raise DefinitionError(message, file=self._file, line=node.start_mark.line + 1)

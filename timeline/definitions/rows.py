@@ -19,8 +19,11 @@ from timeline.model import Json
 _REMEMBERED = 1_000
 """Tuples of types that are remembered: messages come from outside, so there may be any number."""
 
-_TEXTS = 16_384
-"""Converted texts that are remembered, of each field."""
+_TEXTS = 65_536
+"""Converted texts that are remembered, of each converter."""
+
+_CONVERTERS = 64
+"""Converters that share what they remember among the event types that they are for."""
 
 _FLOATING = frozenset({dict, list, float})
 """Types of values in which a float may stand."""
@@ -67,7 +70,7 @@ class Rows:
             return
         if fixes is None:
             fixes = self._fixes_for(types)
-        fields.update(zip(self._names, values, strict=True))
+        fields.update(zip(self._names, values))  # noqa: B905 - as long as each other, and strict takes its time
         for name, convert in fixes:
             value = fields[name]
             if convert is not None:
@@ -135,6 +138,7 @@ def grouped(
     return tuple(Rows(keys, traits) for keys, traits in groups.items()), tuple(others)
 
 
+@lru_cache(maxsize=_CONVERTERS)
 def _remembering(convert: Converter | None) -> Converter | None:
     # texts alone: the created_at of a resource comes again with each of its messages, and 1 and True are one to a cache
     return None if convert is None else lru_cache(maxsize=_TEXTS)(convert)

@@ -38,6 +38,8 @@ class Schema:
 
     def definitions(self, document: Located) -> Iterator[Definition]:
         """The definitions of a file, in its order. Raises :class:`DefinitionError`."""
+        if document.value is None:
+            return  # nothing stands there yet
         if not isinstance(document.value, list):
             self._refuse(document, "a definition file is a list of definitions")
         for entry in document.value:

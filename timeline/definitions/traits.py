@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 import msgspec
@@ -57,7 +57,10 @@ def _decimal(value: Any) -> Json:
             raise ValueError(f"{value!r:.40} is no number")
     elif not isinstance(value, (int, float)):
         raise ValueError("a list or a map is no number")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of more than 308 digits; as a text it is infinite
+        number = inf
     if not isfinite(number):
         raise ValueError(f"{value!r:.40} is beyond what a number can hold")
     return number

@@ -76,23 +76,29 @@ class Body(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def version(self) -> int:
-        """The version of the definition that read the message."""
+        """The version of the definition that read the message. Raises :class:`StoreCorrupt`."""
         # "v" is the last key of canonical bytes, so its digits stand between the last colon and the last brace
-        return int(self.data[self.data.rindex(b":") + 1 : -1])
+        try:
+            return int(self.data[self.data.rindex(b":") + 1 : -1])
+        except ValueError as error:
+            raise self._corrupt(error) from error
 
     def fields(self) -> dict[str, Json]:
         """The fields spoken of, decoded. Raises :class:`StoreCorrupt`."""
         try:
             return _decode_content(self.data).f
-        except msgspec.MsgspecError as error:
-            raise StoreCorrupt(f"the body {self.digest.hex()} in the store is no canonical body: {error}") from error
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise self._corrupt(error) from error
 
     def spoken(self) -> dict[str, msgspec.Raw]:
         """The fields spoken of, each value still its canonical bytes. Raises :class:`StoreCorrupt`."""
         try:
             return _decode_spoken(self.data).f
-        except msgspec.MsgspecError as error:
-            raise StoreCorrupt(f"the body {self.digest.hex()} in the store is no canonical body: {error}") from error
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise self._corrupt(error) from error
+
+    def _corrupt(self, error: Exception) -> StoreCorrupt:
+        return StoreCorrupt(f"the body {self.digest.hex()} in the store is no canonical body: {error}")
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
