@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
-from itertools import chain
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from timeline.cli.options import (
     INSTANT,
     as_known_at_option,
     chosen,
+    examples,
     format_option,
     open_engine,
     print_list,
@@ -21,6 +22,7 @@ from timeline.cli.options import (
     source_option,
     store_option,
 )
+from timeline.errors import ResourceNotFound
 
 if TYPE_CHECKING:
     from timeline.engine import Engine
@@ -30,7 +32,7 @@ _JSON_VALUE = re.compile(r'null|true|false|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]
 _STATES = ("present", "deleted", "unknown", "any")
 
 
-@click.command()
+@click.command(epilog=examples("timeline resources --type instance --at 2026-03-01 --where flavor=m1.large"))
 @click.option("--type", "kind", metavar="TYPE", help="Only resources of this type, such as instance.")
 @click.option("--at", type=INSTANT, default="now", show_default=True, help="The instant.")
 @click.option(
@@ -54,29 +56,29 @@ def resources_(
     store: str,
     form: str | None,
 ) -> None:
-    """List the resources that are there at an instant, and what they are.
-
-    \b
-    timeline resources --type instance --at 2026-03-01 --where flavor=m1.large
-    """
+    """List the resources that are there at an instant, and what they are."""
     from timeline.model import Existence
-    from timeline.reports import shapes, tables
+    from timeline.reports import shapes
 
     wanted = set(Existence) if existence == "any" else {Existence(existence)}
-    conditions = dict(_condition(each) for each in where)
+    conditions = _conditions(where)
     form = chosen(form, for_programs="jsonl")
     with open_engine(store) as engine:
         states = engine.resources(kind, at, conditions, source=source, existence=wanted, as_known_at=as_known_at)
         if form != "table":
             print_list(map(shapes.state, states), form)
             return
-        shown = ("name", "state", "project_id", *(name for name in conditions if name not in ("name", "state")))
-        names = ("resource", "existence", *dict.fromkeys(shown))
-        rows = ((str(each.resource), each.existence, *(each.fields.get(name) for name in names[2:])) for each in states)
-        print_table(tables.rows(names, rows))
+        from timeline.reports import tables
+
+        print_table(tables.resources(states, conditions))
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "timeline show instance/9f9d01b9-4a9c-4b1e-8a53-3d3a2f3a1b10 --at 2026-03-01T12:00:00Z",
+        "timeline show 9f9d01b9-4a9c-4b1e-8a53-3d3a2f3a1b10 --at -2h",
+    )
+)
 @click.argument("resource")
 @click.option("--at", type=INSTANT, default="now", show_default=True, help="The instant.")
 @source_option
@@ -87,10 +89,6 @@ def show_(resource: str, at: int, source: str | None, as_known_at: int | None, s
     """Show what a resource was at an instant, since when, and until when.
 
     RESOURCE is TYPE/ID; a bare ID will do where only one resource has it.
-
-    \b
-    timeline show instance/9f9d01b9-4a9c-4b1e-8a53-3d3a2f3a1b10 --at 2026-03-01T12:00:00Z
-    timeline show 9f9d01b9-4a9c-4b1e-8a53-3d3a2f3a1b10 --at -2h
     """
     from timeline.reports import shapes
 
@@ -105,7 +103,9 @@ def show_(resource: str, at: int, source: str | None, as_known_at: int | None, s
     print_table(tables.show(timeline, at))
 
 
-@click.command()
+@click.command(
+    epilog=examples("timeline history instance/9f9d01b9-4a9c-4b1e-8a53-3d3a2f3a1b10 --from 2026-03-01 --to 2026-04-01")
+)
 @click.argument("resource")
 @click.option("--from", "start", type=INSTANT, help="From this instant on.")
 @click.option("--to", "end", type=INSTANT, help="Until before this instant.")
@@ -125,9 +125,6 @@ def history_(
     """Tell the history of a resource, from the first evidence on; with a range, what was in force in it.
 
     The table shows what changed from line to line; JSON has the whole state of each.
-
-    \b
-    timeline history instance/9f9d01b9-4a9c-4b1e-8a53-3d3a2f3a1b10 --from 2026-03-01 --to 2026-04-01
     """
     from timeline.reports import shapes
 
@@ -143,11 +140,14 @@ def history_(
 
     print_table(tables.history(segments))
     for event in timeline.posthumous:
-        moment = shapes.event(event, provenance=True)
-        click.echo(f"after the delete, without effect: {moment['occurred_at']} {formats.text(event.event_type)}")
+        if (start is None or event.occurred_at >= start) and (end is None or event.occurred_at < end):
+            occurred_at = shapes.event(event, provenance=False)["occurred_at"]
+            click.echo(f"after the delete, without effect: {occurred_at} {formats.text(event.event_type)}")
 
 
-@click.command()
+@click.command(
+    epilog=examples("timeline diff instance/9f9d01b9-4a9c-4b1e-8a53-3d3a2f3a1b10 --from 2026-03-01 --to now")
+)
 @click.argument("resource")
 @click.option("--from", "start", type=INSTANT, required=True, help="The instant before.")
 @click.option("--to", "end", type=INSTANT, default="now", show_default=True, help="The instant after.")
@@ -164,11 +164,7 @@ def diff_(
     store: str,
     form: str | None,
 ) -> None:
-    """Compare what a resource was at two instants.
-
-    \b
-    timeline diff instance/9f9d01b9-4a9c-4b1e-8a53-3d3a2f3a1b10 --from 2026-03-01 --to now
-    """
+    """Compare what a resource was at two instants."""
     from timeline.reports import shapes
 
     form = chosen(form)
@@ -182,7 +178,9 @@ def diff_(
     print_table(tables.diff(difference))
 
 
-@click.command()
+@click.command(
+    epilog=examples("timeline explain instance/9f9d01b9-4a9c-4b1e-8a53-3d3a2f3a1b10 flavor --at 2026-03-01T12:00:00Z")
+)
 @click.argument("resource")
 @click.argument("field")
 @click.option("--at", type=INSTANT, default="now", show_default=True, help="The instant.")
@@ -193,38 +191,59 @@ def diff_(
 def explain_(
     resource: str, field: str, at: int, source: str | None, as_known_at: int | None, store: str, form: str | None
 ) -> None:
-    """Tell why a field has its value at an instant: which event set it, and how often it was confirmed since.
-
-    \b
-    timeline explain instance/9f9d01b9-4a9c-4b1e-8a53-3d3a2f3a1b10 flavor --at 2026-03-01T12:00:00Z
-    """
+    """Tell why a field has its value at an instant: which event set it, and how often it was confirmed since."""
     from timeline.reports import shapes
 
+    if not _is_text(field):
+        raise click.BadParameter(f"{field!r} is no name of a field", param_hint="'FIELD'")
     form = chosen(form)
     with open_engine(store) as engine:
-        timeline = _timeline(engine, resource, source, as_known_at)
-    shape = dict(shapes.explanation(timeline.explain(at, field)))
+        explained = _timeline(engine, resource, source, as_known_at).explain(at, field)
     if form != "table":
-        print_object(shape, form)
+        print_object(shapes.explanation(explained), form)
         return
     from timeline.reports import tables
 
-    set_by = shape.pop("set_by")
-    shape.setdefault("value", "(not collected: no message of this life has spoken of it)")
-    pairs = chain(shape.items(), ((f"set by {name}", value) for name, value in (set_by or {}).items()))
-    print_table(tables.pairs(dict(pairs)))
+    print_table(tables.explanation(explained))
 
 
 def _timeline(engine: Engine, resource: str, source: str | None, as_known_at: int | None) -> Timeline:
-    found = engine.find(resource, source=source)
+    try:
+        found = engine.find(resource, source=source)
+    except ResourceNotFound as error:
+        if error.suggestions:
+            raise
+        raise ResourceNotFound(f"{error}; `timeline resources --existence any` lists what is in the store") from None
     return engine.timeline(found.type, found.id, source=found.source, as_known_at=as_known_at)
+
+
+def _conditions(where: tuple[str, ...]) -> dict[str, Any]:
+    conditions: dict[str, Any] = {}
+    for text in where:
+        name, value = _condition(text)
+        if name in conditions:
+            raise click.BadParameter(f"{name!r} cannot have two values", param_hint="'--where'")
+        conditions[name] = value
+    return conditions
 
 
 def _condition(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise click.BadParameter(f"{text!r} is not FIELD=VALUE", param_hint="--where")
-    return name, json.loads(value) if _JSON_VALUE.fullmatch(value) else value
+    if not equals or not name or not _is_text(text):
+        raise click.BadParameter(f"{text!r} is not FIELD=VALUE", param_hint="'--where'")
+    if _JSON_VALUE.fullmatch(value):
+        with suppress(msgspec.MsgspecError):  # "a"b" is no quoted text, and no field holds a number as great as 1e999
+            return name, msgspec.json.decode(value)
+    return name, value
+
+
+def _is_text(argument: str) -> bool:
+    """Whether an argument is text: its bytes need not be."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_range(start: int | None, end: int | None) -> None:

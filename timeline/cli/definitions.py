@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from timeline.cli.options import chosen, definitions_option, format_option, print_list, print_table
+from timeline.cli.options import chosen, definitions_option, examples, format_option, print_list, print_table
 from timeline.cli.program import QUARANTINED
 
 if TYPE_CHECKING:
@@ -16,20 +16,16 @@ if TYPE_CHECKING:
     from timeline.reports.shapes import Shape
 
 
-@click.group()
+@click.group(epilog=examples("timeline definitions list", "timeline definitions try notification.json"))
 def definitions_() -> None:
     """Look at definitions, and try out what they make of notifications."""
 
 
-@definitions_.command("list")
+@definitions_.command("list", epilog=examples("timeline definitions list"))
 @definitions_option
 @format_option
 def list_(definitions_file: str | None, form: str | None) -> None:
-    """List the definitions in the order of their file: the last that matches an event type decides.
-
-    \b
-    timeline definitions list
-    """
+    """List the definitions in the order of their file: the last that matches an event type decides."""
     from timeline.definitions import Definitions
     from timeline.reports import shapes
 
@@ -48,25 +44,26 @@ def list_(definitions_file: str | None, form: str | None) -> None:
             ", ".join(line["phase"]) or "(by event type)",
             line["version"],
             len(line["fields"]),
-            line["place"].rpartition(":")[2],
+            int(line["place"].rpartition(":")[2]),
         )
         for line in lines
     )
     print_table(tables.rows(("event type", "resource", "phase", "version", "fields", "line"), rows))
 
 
-@definitions_.command("try")
+@definitions_.command(
+    "try",
+    epilog=examples(
+        "timeline definitions try notification.json",
+        "timeline definitions try --definitions mine.yaml notifications.jsonl",
+    ),
+)
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True)
 @definitions_option
 @format_option
 @click.pass_context
 def try_(ctx: click.Context, paths: tuple[str, ...], definitions_file: str | None, form: str | None) -> None:
-    """Tell what the notifications in files would become. Nothing is stored.
-
-    \b
-    timeline definitions try notification.json
-    timeline definitions try --definitions mine.yaml notifications.jsonl
-    """
+    """Tell what the notifications in files would become. Nothing is stored."""
     from timeline.consumers.files import Files
     from timeline.definitions import Definitions
 
@@ -87,13 +84,13 @@ def try_(ctx: click.Context, paths: tuple[str, ...], definitions_file: str | Non
         from timeline.reports import tables
 
         for line in lines():
-            print_table(tables.pairs(_flat(line)))
+            print_table(tables.trial(line))
     if refused:
         ctx.exit(QUARANTINED)
 
 
 def _tried(definitions: Definitions, message: Message) -> Iterator[Shape]:
-    from timeline import envelope
+    from timeline import envelope, masking
     from timeline.errors import NotificationError
     from timeline.reports import shapes
 
@@ -103,23 +100,11 @@ def _tried(definitions: Definitions, message: Message) -> Iterator[Shape]:
         about |= {"event_type": notification.event_type, "message_id": notification.message_id}
         trials = definitions.try_out(notification)
     except NotificationError as error:
-        yield {**about, "outcome": "quarantined", "reason": error.reason, "detail": error.detail}
+        detail = masking.mask(error.detail.encode()).decode()
+        yield {**about, "outcome": "quarantined", "reason": error.reason, "detail": detail}
         return
     if trials is None:
         yield {**about, "outcome": "out_of_scope"}
         return
     for trial in trials:
         yield {**about, **shapes.trial(trial)}
-
-
-def _flat(line: Shape) -> Shape:
-    """A line with its maps unfolded, for a table of pairs."""
-    flat: dict[str, Any] = {}
-    for name, value in line.items():
-        if name == "resource":
-            flat[name] = f"{value['type']}/{value['id']}"
-        elif isinstance(value, dict):
-            flat |= {f"{name}: {inner}": value[inner] for inner in sorted(value)}
-        else:
-            flat[name] = value
-    return flat

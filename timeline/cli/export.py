@@ -6,6 +6,7 @@ import click
 
 from timeline.cli.options import (
     as_known_at_option,
+    examples,
     open_engine,
     print_list,
     source_option,
@@ -13,12 +14,12 @@ from timeline.cli.options import (
 )
 
 
-@click.group()
+@click.group(epilog=examples("timeline export events > events.jsonl"))
 def export_() -> None:
     """Write out what a store holds."""
 
 
-@export_.command("events")
+@export_.command("events", epilog=examples("timeline export events > events.jsonl"))
 @click.option("--type", "kind", metavar="TYPE", help="Only of resources of this type.")
 @click.option("--provenance", is_flag=True, help="Also where each event came from, and when it was recorded.")
 @source_option
@@ -28,9 +29,6 @@ def events(kind: str | None, provenance: bool, source: str | None, as_known_at: 
     """Write all events, a line of JSON each, sorted: the canonical dump.
 
     Two stores that hold the same events write the same bytes, however the events came.
-
-    \b
-    timeline export events > events.jsonl
     """
     from timeline.reports import shapes
 

@@ -33,10 +33,15 @@ class Instant(click.ParamType[int]):
         try:
             return clock.instant(str(value))
         except TimeError as error:
-            self.fail(f"{error}, nor now, -2h or -30d", param, ctx)
+            self.fail(f"{error}; now, -2h and -30d are instants too", param, ctx)
 
 
 INSTANT = Instant()
+
+
+def examples(*commands: str) -> str:
+    """The end of a command's help: what to type."""
+    return "\b\n" + "\n".join(commands)
 
 
 def store_option(command: Command) -> Command:

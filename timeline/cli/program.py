@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import io
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from typing import NoReturn
 
 import click
 
+from timeline import __version__
+from timeline.cli.options import examples
 from timeline.errors import (
     AmbiguousResource,
     ResourceNotFound,
@@ -66,25 +70,29 @@ class Program(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
 
 
-@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="resource-timeline", prog_name="timeline")
+@click.group(
+    cls=Program,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "timeline init",
+        "timeline ingest notifications.jsonl",
+        "timeline show instance/9f9d01b9-4a9c-4b1e-8a53-3d3a2f3a1b10 --at 2026-03-01T12:00:00Z",
+    ),
+)
+@click.version_option(__version__, prog_name="timeline")
 def program() -> None:
-    """What a cloud resource was, at any instant, from the few events that said so.
-
-    \b
-    timeline init
-    timeline ingest notifications.jsonl
-    timeline show instance/9f9d01b9-4a9c-4b1e-8a53-3d3a2f3a1b10 --at 2026-03-01T12:00:00Z
-    """
+    """What a cloud resource was, at any instant, from the few events that said so."""
 
 
-def main() -> NoReturn:
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the program and exit: 0 done, 1 could not, 2 wrong usage, 3 done but some quarantined, 4 no such resource."""
+    _prepare_streams()
     logging.basicConfig(level=logging.WARNING, format="timeline: %(message)s", stream=sys.stderr)
     try:
-        code = program.main(standalone_mode=False, prog_name="timeline")
+        code = program.main(arguments, standalone_mode=False, prog_name="timeline")
+        sys.stdout.flush()
     except click.exceptions.Abort:
-        click.echo("timeline: interrupted; what was stored before stays stored", err=True)
+        _say("interrupted; what was stored before stays stored")
         sys.exit(COULD_NOT)
     except click.ClickException as error:
         error.show()
@@ -94,21 +102,41 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(COULD_NOT)
     except TimelineError as error:
-        click.echo(f"timeline: {error}", err=True)
+        _say(str(error))
         sys.exit(_told(error))
     except OSError as error:
-        click.echo(f"timeline: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""), err=True)
+        # stores and inputs have errors of ours: what is left is the output
+        _say(f"{error.filename or 'the answer could not be written'}: {error.strerror or error}")
         sys.exit(COULD_NOT)
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _prepare_streams() -> None:
+    """Let any letter pass, also on a screen that has few, and have a closed stream take what it is given."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - as long as the process lives
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _say(text: str) -> None:
+    from timeline.reports import formats
+
+    click.echo(f"timeline: {formats.printable(text)}", err=True)
+
+
 def _told(error: TimelineError) -> int:
+    """Name what may have been meant, and return the exit code."""
+    from timeline.reports import formats
+
+    meant: tuple[str, ...] = ()
+    code = WRONG_USAGE if isinstance(error, (StoreUrlError, TimeError)) else COULD_NOT
     if isinstance(error, ResourceNotFound):
-        for line in ("near ones:", *error.suggestions) if error.suggestions else ():
-            click.echo(f"  {line}", err=True)
-        return NO_SUCH_RESOURCE
-    if isinstance(error, AmbiguousResource):
-        for line in error.candidates:
-            click.echo(f"  {line}", err=True)
-        return WRONG_USAGE
-    return WRONG_USAGE if isinstance(error, (StoreUrlError, TimeError)) else COULD_NOT
+        meant, code = ("near ones:", *error.suggestions) if error.suggestions else (), NO_SUCH_RESOURCE
+    elif isinstance(error, AmbiguousResource):
+        meant, code = error.candidates, WRONG_USAGE
+    for line in meant:
+        click.echo(f"  {formats.printable(line)}", err=True)
+    return code

@@ -7,6 +7,7 @@ import click
 from timeline.cli.options import (
     chosen,
     definitions_option,
+    examples,
     format_option,
     open_engine,
     print_list,
@@ -17,20 +18,16 @@ from timeline.cli.options import (
 from timeline.cli.program import QUARANTINED
 
 
-@click.group()
+@click.group(epilog=examples("timeline quarantine list", "timeline quarantine show 3f2a9c"))
 def quarantine_() -> None:
     """Look at messages that could not be read, and read them again after the definitions were mended."""
 
 
-@quarantine_.command("list")
+@quarantine_.command("list", epilog=examples("timeline quarantine list"))
 @store_option
 @format_option
 def list_(store: str, form: str | None) -> None:
-    """List what is quarantined and not settled, oldest first.
-
-    \b
-    timeline quarantine list
-    """
+    """List what is quarantined and not settled, oldest first."""
     from timeline.reports import shapes
 
     form = chosen(form, for_programs="jsonl")
@@ -45,7 +42,7 @@ def list_(store: str, form: str | None) -> None:
         print_table(tables.rows(names, ((line["id"][:12], *(line[name] for name in names[1:])) for line in lines)))
 
 
-@quarantine_.command("show")
+@quarantine_.command("show", epilog=examples("timeline quarantine show 3f2a9c"))
 @click.argument("id")
 @store_option
 @format_option
@@ -53,9 +50,6 @@ def show(id: str, store: str, form: str | None) -> None:
     """Show a quarantined message: why it could not be read, and what it says. Tokens in it are masked.
 
     ID may be cut short where it is still the only one.
-
-    \b
-    timeline quarantine show 3f2a9c
     """
     from timeline.reports import shapes
 
@@ -70,7 +64,7 @@ def show(id: str, store: str, form: str | None) -> None:
     print_table(tables.pairs(shape))
 
 
-@quarantine_.command("retry")
+@quarantine_.command("retry", epilog=examples("timeline quarantine retry --definitions mended.yaml"))
 @click.argument("ids", metavar="[ID]...", nargs=-1)
 @store_option
 @definitions_option
@@ -80,9 +74,6 @@ def retry(ctx: click.Context, ids: tuple[str, ...], store: str, definitions_file
     """Read quarantined messages again: those named, or all.
 
     What can be read now is stored; the rest stays (exit code 3).
-
-    \b
-    timeline quarantine retry --definitions mended.yaml
     """
     from timeline.reports import shapes
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from timeline.cli.options import (
     chosen,
     definitions_option,
+    examples,
     format_option,
     open_engine,
     print_object,
@@ -25,22 +28,17 @@ if TYPE_CHECKING:
     from timeline.engine import Counts
 
 
-@click.command()
+@click.command(epilog=examples("timeline init", "timeline init --store sqlite:////var/lib/timeline/timeline.db"))
 @store_option
 def init_(store: str) -> None:
-    """Make the store, or bring an older one up to date. Doing it again changes nothing.
-
-    \b
-    timeline init
-    timeline init --store sqlite:////var/lib/timeline/timeline.db
-    """
+    """Make the store, or bring an older one up to date. Doing it again changes nothing."""
     with open_engine(store) as engine:
-        engine.driver.prepare()
+        engine.prepare()
         revision = engine.status().revision
     click.echo(f"{_safe(store)} is ready" + (f" (schema {revision})" if revision else ""))
 
 
-@click.command()
+@click.command(epilog=examples("timeline ingest notifications.jsonl", "zcat july.gz | timeline ingest -"))
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True)
 @store_option
 @definitions_option
@@ -60,15 +58,12 @@ def ingest_(
     FILE holds JSON lines, a JSON array or JSON objects one after the other, perhaps compressed by gzip; - is standard
     input; a folder means all files in it. What cannot be read is quarantined (exit code 3). Doing it again stores
     nothing new.
-
-    \b
-    timeline ingest notifications.jsonl
-    zcat july.gz | timeline ingest -
     """
     from timeline.consumers.files import Files
     from timeline.engine import BATCH, Counts
     from timeline.reports import shapes, tables
 
+    form = chosen(form)
     files = Files(paths)
     counts = Counts()
 
@@ -76,9 +71,9 @@ def ingest_(
         nonlocal counts
         counts = so_far
 
-    form = chosen(form)
     try:
         with open_engine(store, definitions_file) as engine, _progress(files) as advance:
+            engine.driver.version()  # if there is no store, it is said before anything is read
 
             def progress(so_far: Counts) -> None:
                 remember(so_far)
@@ -91,22 +86,19 @@ def ingest_(
             shape = shapes.counts(counts)
             print_table(tables.pairs(shape)) if form == "table" else print_object(shape, form)
             if counts.quarantined:
-                click.echo(
-                    f"timeline: {counts.quarantined} quarantined; `timeline quarantine list` names them", err=True
-                )
+                given = ctx.get_parameter_source("store") is ParameterSource.COMMANDLINE
+                where = f" --store {shlex.quote(_safe(store))}" if given else ""
+                way = f"`timeline quarantine list{where}` names them"
+                click.echo(f"timeline: {counts.quarantined} quarantined; {way}", err=True)
     if counts.quarantined:
         ctx.exit(QUARANTINED)
 
 
-@click.command()
+@click.command(epilog=examples("timeline status"))
 @store_option
 @format_option
 def status_(store: str, form: str | None) -> None:
-    """Tell what the store holds: counts, first and last event, what is quarantined, the revision of the schema.
-
-    \b
-    timeline status
-    """
+    """Tell what the store holds: counts, first and last event, what is quarantined, the revision of the schema."""
     from timeline.reports import shapes, tables
 
     with open_engine(store) as engine:
@@ -157,7 +149,9 @@ def _progress(files: Files) -> Iterator[Callable[[Counts], None]]:
 
 
 def _safe(store: str) -> str:
-    """A store URL without the password that may stand in it."""
-    scheme, separator, rest = store.partition("://")
+    """A store URL as text, without the password that may stand in it."""
+    scheme, separator, rest = store.encode(errors="backslashreplace").decode().partition("://")
+    if rest.startswith("/"):
+        return f"{scheme}{separator}{rest}"  # a file
     credentials, at, place = rest.rpartition("@")
     return f"{scheme}{separator}{credentials.partition(':')[0]}{at}{place}"

@@ -143,8 +143,7 @@ class Engine:
         try:
             return finding.find(self._driver, text, source)
         except ResourceNotFound as error:
-            near = finding.near(self._driver, text, self.resources())
-            raise ResourceNotFound(str(error), near) from None
+            raise ResourceNotFound(str(error), finding.near(self._driver, text)) from None
 
     def status(self) -> Summary:
         """What the store holds, counted."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
-from itertools import islice
+from itertools import groupby, islice
 
 from timeline.drivers.contract import Driver
 from timeline.errors import AmbiguousResource, ResourceNotFound
-from timeline.model import Resource, Scope, State
+from timeline.model import Event, Resource, Scope
 
 SEARCHED = 20_000
 """Resources that are looked through for near ones, at most."""
@@ -37,24 +37,34 @@ def find(driver: Driver, text: str, source: str | None) -> Resource:
     return found[0]
 
 
-def near(driver: Driver, text: str, states: Iterable[State]) -> tuple[str, ...]:
-    """Resources whose id or name is near a text, the nearest first, for a person who mistyped."""
+def near(driver: Driver, text: str) -> tuple[str, ...]:
+    """Resources whose id is near a text, or a name that they have or had, the nearest first, for a person who mistyped."""
     kind, slash, identity = text.partition("/")
     wanted = (identity if slash and driver.resources(Scope(type=kind), limit=1) else text).casefold()
-    by_id: dict[str, str] = {}
+    by_id: dict[str, list[str]] = {}
     for resource in islice(_all(driver), SEARCHED):
-        by_id.setdefault(resource.id.casefold(), f"{resource}")
+        by_id.setdefault(resource.id.casefold(), []).append(f"{resource}")
     by_name: dict[str, list[str]] = {}
-    for state in islice(states, SEARCHED):
-        name = state.fields.get("name")
-        if isinstance(name, str) and name:
-            by_name.setdefault(name.casefold(), []).append(f"{state.resource} (named {name})")
-    near_ones = list(by_name.get(wanted, ()))
-    near_ones += [by_id[each] for each in by_id if len(wanted) > 3 and each.startswith(wanted)][:SUGGESTED]
-    near_ones += [by_id[each] for each in get_close_matches(wanted, by_id, n=SUGGESTED)]
-    for name in get_close_matches(wanted, by_name, n=SUGGESTED):
-        near_ones += by_name[name]
-    return tuple(dict.fromkeys(near_ones))[:SUGGESTED]
+    events = driver.events(Scope(), last_per_body=True)
+    for resource, of_resource in islice(groupby(events, key=lambda event: event.resource), SEARCHED):
+        names = list(dict.fromkeys(_names(of_resource)))
+        for name in names:
+            named = "named" if name == names[-1] else "once named"
+            by_name.setdefault(name.casefold(), []).append(f"{resource} ({named} {name})")
+    beginning = [each for each in by_id if len(wanted) > 3 and each.startswith(wanted)]
+    found = list(by_name.get(wanted, ()))
+    found += [near for each in (*beginning, *get_close_matches(wanted, by_id, n=SUGGESTED)) for near in by_id[each]]
+    found += [near for each in get_close_matches(wanted, by_name, n=SUGGESTED) for near in by_name[each]]
+    return tuple(dict.fromkeys(found))[:SUGGESTED]
+
+
+def _names(events: Iterable[Event]) -> Iterator[str]:
+    """The names that events tell, in their order."""
+    for event in events:
+        if b'"name":' in event.body.data:
+            name = event.body.fields().get("name")
+            if isinstance(name, str) and name:
+                yield name
 
 
 def _all(driver: Driver) -> Iterator[Resource]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from typing import IO, Any
@@ -15,7 +16,7 @@ _encode = msgspec.json.Encoder().encode
 
 Stream = IO[bytes]
 
-_JSON = re.compile(r'null|true|false|-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?|[\[{"].*|', re.DOTALL)
+_JSON = re.compile(r'null|true|false|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?|[\[{"].*|', re.DOTALL)
 
 
 def write_object(shape: Shape, stream: Stream, *, lines: bool) -> None:
@@ -42,6 +43,11 @@ def text(value: Any) -> str:
 
     A text that could be taken for another JSON value is quoted: ``"1"`` is not ``1``.
     """
-    bare = isinstance(value, str) and not _JSON.fullmatch(value)
-    plain = value if bare else _encode(value).decode()
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in plain)
+    if isinstance(value, str) and not _JSON.fullmatch(value):
+        return printable(value)
+    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in _encode(value).decode())
+
+
+def printable(text: str) -> str:
+    """A text on one line, which no terminal takes for a command: control characters are escaped."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)

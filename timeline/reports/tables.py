@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, Any
 
 from rich import box
@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from timeline import clock
-from timeline.model import Existence, Segment, canonical
-from timeline.replay import Diff, Timeline
+from timeline.model import Existence, Segment, State, canonical
+from timeline.replay import Diff, Explanation, Timeline
+from timeline.reports import shapes
 from timeline.reports.formats import text
 from timeline.reports.shapes import Shape
 
@@ -46,6 +47,46 @@ def rows(names: Sequence[str], values: Iterable[Sequence[Any]]) -> Table:
     return table
 
 
+def resources(states: Iterable[State], asked: Iterable[str]) -> Table:
+    """A resource a line, with what people know it by and the fields that were asked for."""
+    found = list(states)
+    names = tuple(dict.fromkeys(("name", "state", "project_id", *asked)))
+    sources = any(state.resource.source for state in found)
+    table = _table("resource", *(("source",) if sources else ()), "existence", *map(text, names))
+    for state in found:
+        table.add_row(
+            text(str(state.resource)),
+            *((text(state.resource.source),) if sources else ()),
+            Text(state.existence, style=_STYLES[state.existence]),
+            *(text(state.fields[name]) if name in state.fields else "-" for name in names),
+        )
+    return table
+
+
+def explanation(explained: Explanation) -> Table:
+    """The value of a field, what set it, and what confirmed it."""
+    shape = shapes.explanation(explained)
+    not_collected = "(not collected: no message of this life has spoken of it)"
+    lines = {name: shape[name] for name in ("field", "confirmed_by", "last_confirmed")}
+    lines |= {f"set by {name}": said for name, said in (shape["set_by"] or {}).items()}
+    value = Text(text(explained.value)) if explained.collected else Text(not_collected)
+    return pairs({"field": explained.field, "value": value, **lines})
+
+
+def trial(shape: Shape) -> Table:
+    """What a notification would become, its fields unfolded."""
+    lines: dict[str, Any] = {}
+    for name, value in shape.items():
+        if name == "resource":
+            lines[name] = f"{value['type']}/{value['id']}"
+            lines |= {"source": value["source"]} if value["source"] else {}
+        elif isinstance(value, Mapping):
+            lines |= {f"{name}: {inner}": Text(text(value[inner])) for inner in sorted(value)}
+        else:
+            lines[name] = value
+    return pairs(lines)
+
+
 def show(timeline: Timeline, at: int) -> Table:
     """The state at an instant: first what it is the state of, then the fields."""
     segment = timeline.at(at)
@@ -70,7 +111,7 @@ def show(timeline: Timeline, at: int) -> Table:
     deleted = segment.existence is Existence.DELETED
     fields = timeline.last_fields(segment) if deleted else segment.fields
     if fields:
-        table.add_section()
+        line("", "")
         if deleted:
             line("before the delete", "")
         for name in sorted(fields):
@@ -79,18 +120,20 @@ def show(timeline: Timeline, at: int) -> Table:
 
 
 def history(segments: Sequence[Segment]) -> Table:
-    """Segments, oldest first; of each what is different from the one before."""
-    table = _table("start", "end", "existence", "life", "changes")
+    """Segments, oldest first; of each when it begins, and what is different from the one before."""
+    table = _table("from", "existence", "life", "changes")
+    table.columns[0].no_wrap = True
     before: Segment | None = None
     for segment in segments:
         table.add_row(
             _bound(segment.start),
-            _bound(segment.end),
             _existence(segment),
             f"{segment.life}" if segment.life else "",
             "\n".join(_changes(before, segment)),
         )
         before = segment
+    if before is not None and before.end is not None:
+        table.add_row(_bound(before.end), "", "", "(the range ends)")
     return table
 
 
@@ -139,7 +182,9 @@ def _bound(instant: int | None) -> str:
 
 
 def _cell(value: Any) -> str | Text:
-    return Text("-") if value is None else Text(text(value))
+    if isinstance(value, Text):
+        return value
+    return "-" if value is None else text(value)
 
 
 def _table(*names: str, header: bool = True) -> Table:
