@@ -306,10 +306,10 @@ def test_a_definition_stands_where_its_entry_begins() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "\n", "# nothing\n", "---\n...\n", "[]", "---\n[]\n", "%YAML 1.1\n---\n[]\n"])
-def test_a_file_without_definitions_has_none(text: str, tmp_path: Path) -> None:
-    assert len(Definitions.read(text)) == 0
+def test_a_file_without_a_definition_is_refused_since_all_would_be_out_of_scope(text: str, tmp_path: Path) -> None:
     (tmp_path / "empty.yaml").write_text(text)
-    assert len(Definitions.load(tmp_path / "empty.yaml")) == 0
+    with pytest.raises(DefinitionError, match=r"empty\.yaml: there is no definition in it"):
+        Definitions.load(tmp_path / "empty.yaml")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])

@@ -63,7 +63,10 @@ class Definitions:
     @classmethod
     def read(cls, text: str, file: str = "<text>") -> Self:
         """The definitions that a YAML text spells. Raises :class:`DefinitionError`."""
-        return cls(tuple(Schema(file).definitions(read(text, file))), file)
+        definitions = tuple(Schema(file).definitions(read(text, file)))
+        if not definitions:
+            raise DefinitionError("there is no definition in it, so every notification would be out of scope", file=file)
+        return cls(definitions, file)
 
     def __iter__(self) -> Iterator[Definition]:
         return iter(self._definitions)
