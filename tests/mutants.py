@@ -17,7 +17,7 @@ from timeline.drivers import memory
 from timeline.drivers.contract import Appended
 from timeline.drivers.memory import MemoryDriver
 from timeline.engine import Engine
-from timeline.model import GENESIS, LIFE_BOUNDS, Event, Existence, Phase, Resource, Scope, Segment, State, order
+from timeline.model import GENESIS, LIFE_BOUNDS, Event, Existence, Phase, Resource, Scope, Segment, order
 from timeline.replay import Registers, Timeline, fold
 from timeline.replay import timeline as timelines
 
@@ -157,7 +157,11 @@ def _reading(wrong: str, chosen: Chosen) -> None:
     MUTANTS[wrong] = lambda monkeypatch: Engine(Reader())
 
 
-def _last(events: list[Event], asked: bool, *, bounds: frozenset[Phase] = LIFE_BOUNDS) -> list[Event]:
+def _last(
+    events: list[Event], asked: bool, *, bounds: frozenset[Phase] = LIFE_BOUNDS, restored: bool = True
+) -> list[Event]:
+    if restored and any(event.phase is Phase.RESTORE for event in events):
+        return events
     last = {event.body.digest: event for event in events if event.phase not in bounds}
     return [e for e in events if not asked or e.phase in bounds or last[e.body.digest] is e]
 
@@ -194,10 +198,10 @@ _reading(
 )
 
 
-@_engine("takes the last event per body of a restored life too")
-class ShorterRoadAlways(Engine):
-    def _state(self, resource: Resource, until: int, known_before: int | None, events: Sequence[Event]) -> State:
-        return replay.state(resource, until, events)
+_reading(
+    "takes the last event per body of a restored life too",
+    lambda found, until, known, last: _last(_known(_until(found, until), known), last, restored=False),
+)
 
 
 @_engine("lists what was not known yet as unknown")

@@ -19,7 +19,7 @@ FLEET = Fleet(seed=3, instances=200, days=30, late=0.05, duplicated=0.05, reorde
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     path: Path = tmp_path_factory.mktemp("fleet") / "timeline.db"
     with timeline.open(f"sqlite:///{path}") as engine:
-        engine.driver.prepare()
+        engine.prepare()
         counts = engine.ingest(FLEET.notifications(envelope="mixed"))
         assert counts.notifications == counts.in_scope > 100_000
         assert counts.quarantined == counts.unreadable_fields == 0

@@ -52,8 +52,11 @@ def run(*arguments: object, stdin: bytes = b"") -> Ran:
     return Ran(code, _said(out), _said(err))
 
 
-def run_on_screen(*arguments: object) -> str:
-    """What the program writes on a screen, escape sequences and all; it has to go well."""
+def run_on_screen(*arguments: object, alone: bool = True, width: int = 200) -> str:
+    """What the program writes on a screen, escape sequences and all; it has to go well.
+
+    Standard output is the screen; unless ``alone``, standard error is it too.
+    """
     ours, screen = pty.openpty()
     written = bytearray()
 
@@ -66,9 +69,9 @@ def run_on_screen(*arguments: object) -> str:
     reader.start()
     err = _pipe()
     with open(screen, "w", encoding="utf-8") as out, pytest.MonkeyPatch.context() as environment:
-        environment.setenv("COLUMNS", "200")
+        environment.setenv("COLUMNS", str(width))
         environment.setenv("TERM", "xterm-256color")
-        code = _code(arguments, io.TextIOWrapper(io.BytesIO()), out, err)
+        code = _code(arguments, io.TextIOWrapper(io.BytesIO()), out, err if alone else out)
     reader.join()
     os.close(ours)
     assert (code, _said(err)) == (0, "")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import signal
 from pathlib import Path
 
 import pytest
 
 from tests.cli.messages import DEFINITIONS, lines, thing, written
-from tests.cli.running import Ran, run, run_process
+from tests.cli.running import Ran, run, run_on_screen, run_process, started
 
 FIRST, SECOND, THIRD = (thing("create", f"12:0{number}", f"t{number}") for number in (1, 2, 3))
 
@@ -100,6 +101,30 @@ def test_the_counts_of_what_could_not_be_read_are_told_with_the_place(store: Pat
     assert ran.sentences == [
         "timeline: things.yaml:1: the field 'size' is left out where it cannot be read: 'large' is no whole number"
     ]
+
+
+def test_a_person_who_looks_sees_how_far_it_is(store: Path) -> None:
+    path = written("messages.jsonl", FIRST, SECOND, THIRD)
+    seen = run_on_screen("ingest", path, "--batch", 1, alone=False)
+    assert "3 notifications, 0 quarantined" in seen
+    bar, _, table = seen.rpartition("\x1b[2K")  # the bar is wiped away
+    assert "100%" in bar
+    assert "notifications" in table
+    assert "%" not in table
+
+
+def test_what_was_stored_before_an_interruption_is_counted(store: Path) -> None:
+    with started("ingest", "-", "--batch", 1) as process:
+        assert process.stdin is not None
+        process.stdin.write(lines(*[FIRST, SECOND, THIRD] * 1_000))  # more than a pipe holds
+        process.stdin.flush()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    counts = json.loads(out)
+    assert process.returncode == 1
+    assert err.decode().strip() == "timeline: interrupted; what was stored before stays stored"
+    assert 0 < counts["notifications"] == counts["in_scope"] <= 3_000
+    assert counts["events"] == run("status").json["events"] == 3
 
 
 # Quarantine
@@ -253,6 +278,15 @@ def test_a_line_of_200_megabytes_is_never_held_whole(store: Path) -> None:
     assert (record["reason"], record["origin"]) == ("notification-too-long", "long.jsonl:2")
     assert record["size"] > 200 * 1024 * 1024
     assert store.stat().st_size < 1024 * 1024
+
+
+def test_long_records_are_never_held_all_at_once(store: Path) -> None:
+    long = b"x" * (4 * 1024 * 1024 - 10)
+    Path("long.jsonl").write_bytes(b"".join(b"%d %b\n" % (number, long) for number in range(30)))
+    assert run("ingest", "long.jsonl").json["quarantined"] == 30
+    listed = run_process("quarantine", "list", limit="ulimit -v 300000")
+    assert (listed.code, len(listed.lines), listed.err) == (0, 30, "")
+    assert run_process("quarantine", "retry", limit="ulimit -v 300000").json["quarantined"] == 30
 
 
 # Lives

@@ -135,6 +135,17 @@ def test_all_that_bear_an_id_in_another_type_are_near() -> None:
     } <= set(near)
 
 
+def test_a_name_that_a_thing_had_or_that_is_gone_brings_it_to_mind(store: Path) -> None:
+    messages = (
+        thing("create", "12:00", "id-1", name="old name"),
+        thing("update", "12:30", "id-1", name="new name"),
+        thing("delete", "13:00", "id-1"),
+    )
+    run("ingest", written("messages.jsonl", *messages))
+    assert run("show", "new name").sentences[2] == "  thing/id-1 (named new name)"
+    assert run("show", "old name").sentences[2] == "  thing/id-1 (once named old name)"
+
+
 @pytest.mark.usefixtures("things")
 @pytest.mark.parametrize("command", ["show", "history", "diff --from -1d", "explain"])
 def test_without_a_near_one_the_command_that_lists_all_is_named(command: str) -> None:

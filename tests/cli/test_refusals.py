@@ -137,7 +137,9 @@ def test_a_definition_file_that_cannot_be_used_is_told_by_its_place(
 @pytest.mark.parametrize(
     ("name", "reason"), [("nowhere.yaml", "No such file"), (".", "Is a directory"), ("binary.yaml", "UTF-8")]
 )
-@pytest.mark.parametrize("command", ["ingest messages.jsonl", "quarantine retry", "definitions try messages.jsonl"])
+@pytest.mark.parametrize(
+    "command", ["ingest messages.jsonl", "quarantine retry", "definitions list", "definitions try messages.jsonl"]
+)
 def test_a_definition_file_that_is_not_there_or_no_text_is_told(
     store: Path, command: str, name: str, reason: str
 ) -> None:

@@ -26,6 +26,17 @@ def test_a_person_who_looks_at_a_screen_sees_a_table(command: tuple[str, ...]) -
 
 
 @pytest.mark.usefixtures("history")
+@pytest.mark.parametrize("width", [1, 20, 60, 80])
+def test_a_narrow_screen_folds_and_loses_nothing(width: int) -> None:
+    for command in (("history", "thing/t1"), ("show", "thing/t1"), ("resources", "--existence", "any")):
+        seen = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", run_on_screen(*command, width=width))
+        whole = run(*command, "--format", "table").out
+        assert clock("14:00") in seen or clock("14:00") not in whole
+        letters = re.compile(r"[\s─]|[0-9]{4}-[0-9-]*T[0-9:.]*Z")  # when it is now differs, and words are folded
+        assert sorted(letters.sub("", seen)) == sorted(letters.sub("", whole))
+
+
+@pytest.mark.usefixtures("history")
 def test_the_table_of_a_history_shows_only_what_changed() -> None:
     told = cells(run("history", "thing/t1", "--format", "table").out)
     assert told == [

@@ -28,6 +28,19 @@ def test_alembic_is_loaded_to_prepare_a_store_and_for_nothing_else(tmp_path: Pat
     assert "alembic" not in loaded_by(use.format(url, "prepare()")), "nothing was to be done"
 
 
+def test_a_missing_store_library_is_a_command_to_run() -> None:
+    code = "import sys; sys.modules[{!r}] = None; from timeline import drivers; drivers.open('sqlite:///timeline.db')"
+    said = subprocess.run([sys.executable, "-c", code.format("sqlalchemy")], capture_output=True, text=True).stderr
+    expected = "DriverMissing: the driver of sqlite: needs sqlalchemy, which is not installed: pip install sqlalchemy"
+    assert expected in said
+
+
+def test_a_missing_alembic_is_a_command_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "alembic", None)
+    with pytest.raises(DriverMissing, match="needs alembic, which is not installed: pip install alembic"):
+        drivers.open(f"sqlite:///{tmp_path}/timeline.db").prepare()
+
+
 @pytest.mark.parametrize("url", ["timeline.db", "/var/lib/timeline.db", "", ":memory:"])
 def test_what_is_no_url_is_told_how_one_begins(url: str) -> None:
     with pytest.raises(StoreUrlError, match="is no store URL: one begins with memory:, sqlite:"):

@@ -173,6 +173,17 @@ class TestNoStore:
         with pytest.raises(StoreNotFound, match="there is no folder"):
             driver.prepare()
 
+    def test_a_link_leads_to_the_store(self, tmp_path: Path) -> None:
+        (tmp_path / "disk").mkdir()
+        (tmp_path / "timeline.db").symlink_to(tmp_path / "disk" / "real.db")
+        driver = drivers.open(f"sqlite:///{tmp_path}/timeline.db")
+        with pytest.raises(StoreNotFound):
+            driver.version()
+        driver.prepare()
+        driver.append([event(1)])
+        assert sorted(os.listdir(tmp_path / "disk")) == ["real.db", "real.db-shm", "real.db-wal"]
+        driver.close()
+
     def test_a_folder_is_no_store(self, tmp_path: Path) -> None:
         driver = drivers.open(f"sqlite:///{tmp_path}")
         for call in (driver.version, driver.prepare):
@@ -454,6 +465,26 @@ class TestOtherProcesses:
         assert Child(lambda: len(list(driver.events(Scope())))).report() == "5000"
 
 
+FILL = """
+import sys
+from timeline import drivers
+from timeline.drivers.conformance.history import event, number
+from timeline.errors import StoreFull
+from timeline.model import Scope
+driver = drivers.open(f"sqlite:///{sys.argv[1]}/timeline.db")
+driver.prepare()
+done = 0
+try:
+    while done < 10_000:
+        driver.append([event(done, "x" * 900 + str(done + n), of=number(n)) for n in range(20)])
+        done += 20
+except StoreFull as error:
+    print(done == len(list(driver.events(Scope()))))
+    print(str(error).partition(": ")[2].partition(" (")[0])
+driver.close()
+"""
+
+
 class TestNoRoom:
     def test_a_file_that_may_not_grow_is_full_and_what_was_committed_is_safe(self, driver: Driver, url: str) -> None:
         driver.append([event(-1)])
@@ -478,6 +509,13 @@ class TestNoRoom:
         assert batches > 10
         driver.append([event(0)])
         assert len(list(driver.events(Scope()))) == batches * 20 + 2
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+    def test_a_full_medium(self, tmp_path: Path) -> None:
+        script = f"mount -t tmpfs -o size=1m none {tmp_path} && exec {sys.executable} -c '{FILL}' {tmp_path}"
+        said = subprocess.run(["unshare", "--mount", "sh", "-c", script], capture_output=True, text=True)
+        assert said.stderr == ""
+        assert said.stdout.splitlines() == ["True", "no room is left to write"]
 
     def test_a_store_that_cannot_be_made_for_want_of_room(self, url: str) -> None:
         def prepare() -> None:

@@ -180,6 +180,12 @@ class TestLogBeside:
         said = as_nobody(read(beside))
         assert said.startswith(f"StoreReadOnly: {beside}: the log beside it ({beside}-wal) holds commits")
 
+    def test_a_log_is_found_through_a_link(self, beside: Path) -> None:
+        link = beside.parent / "link.db"
+        link.symlink_to(beside)
+        beside.chmod(0o444)
+        assert as_nobody(read(link)).startswith(f"StoreReadOnly: {link}: the log beside it")
+
     def test_a_log_without_its_index_is_never_passed_over(self, beside: Path) -> None:
         left = beside.parent / "left.db"
         for end in ("", "-wal"):  # what a killed writer leaves on a medium that is then mounted for reading

@@ -46,7 +46,7 @@ def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """One store for many histories, each in a source of its own: what one leaves must not change another's answers."""
     path: Path = tmp_path_factory.mktemp("oracle") / "timeline.db"
     with Engine(drivers.open(f"sqlite:///{path}")) as engine:
-        engine.driver.prepare()
+        engine.prepare()
         yield engine
 
 

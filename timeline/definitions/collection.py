@@ -65,7 +65,7 @@ class Definitions:
         """The definitions that a YAML text spells. Raises :class:`DefinitionError`."""
         definitions = tuple(Schema(file).definitions(read(text, file)))
         if not definitions:
-            raise DefinitionError("there is no definition in it, so every notification would be out of scope", file=file)
+            raise DefinitionError("there is no definition in it: all notifications would be out of scope", file=file)
         return cls(definitions, file)
 
     def __iter__(self) -> Iterator[Definition]:

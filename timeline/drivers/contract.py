@@ -12,7 +12,8 @@ What all drivers owe:
 6. *No clock.* A driver stores the ``recorded_at`` that it is given.
 7. *A call that returned is durable.* One that raised has stored nothing, or all; sending it again is always right.
 8. *Each answer is one read transaction*: it shows the events of some moment, also while others write.
-9. *Threads may share a driver; a fork may not break it*: the child opens its own connections.
+9. *Threads may share a driver; a fork may not break it*: the child opens its own connections. Only where the parent was
+   in the midst of an answer may the child be refused, in a sentence.
 10. *Errors are ours*: every foreign exception becomes a :class:`~timeline.errors.StoreError` in one place, one sentence
     with the place and the way out.
 
@@ -94,10 +95,11 @@ class EventStore(ABC):
         collection may come in any, each once. A resource without events is left out.
 
         ``until`` keeps those with ``occurred_at <= until``, ``known_before`` those with ``recorded_at < known_before``.
-        ``last_per_body`` keeps, of what is left by these two, every event whose phase is one of
-        :data:`~timeline.model.LIFE_BOUNDS`, and of the others of each distinct body the last by
-        ``(occurred_at, phase)``; a driver may give more of the others where that is cheaper, never fewer: the state at
-        ``until`` is the same.
+        ``last_per_body`` keeps, of what is left by these two, what decides the state at ``until``: every event whose
+        phase is one of :data:`~timeline.model.LIFE_BOUNDS`, and of the others of each distinct body the last by
+        ``(occurred_at, phase)``; but of a resource that was restored by then, all: what a restore takes up may have
+        been said last when it had no effect, after the delete. A driver may give more where that is cheaper, never
+        fewer.
 
         An iterator that is abandoned holds nothing for longer than it lives.
         """

@@ -13,7 +13,7 @@ import msgspec
 
 from timeline.drivers.contract import Appended, Driver, Summary
 from timeline.errors import StoreUrlError
-from timeline.model import LIFE_BOUNDS, Event, Outcome, Quarantined, Resource, Scope, limits, order
+from timeline.model import LIFE_BOUNDS, Event, Outcome, Phase, Quarantined, Resource, Scope, limits, order
 
 Key = tuple[int, int, bytes]
 """Of the events of one resource: occurred_at, phase, digest of the body."""
@@ -159,7 +159,9 @@ class MemoryDriver(Driver):
 
 
 def _last_per_body(events: Sequence[Event]) -> Sequence[Event]:
-    """Of events in order: all that bound a life, and of the others the last of each body."""
+    """Of a resource's events in order: all that bound a life, and the last of each body; all if it was restored."""
+    if any(event.phase is Phase.RESTORE for event in events):
+        return events
     last = {event.body.digest: event.key for event in events if event.phase not in LIFE_BOUNDS}
     return [event for event in events if event.phase in LIFE_BOUNDS or last[event.body.digest] == event.key]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +14,7 @@ from timeline.drivers.contract import Driver, Summary
 from timeline.engine import finding
 from timeline.engine.counts import Counts
 from timeline.errors import ResourceNotFound
-from timeline.model import Event, Existence, Json, Phase, Quarantined, Resource, Scope, State, canonical
+from timeline.model import Event, Existence, Json, Quarantined, Resource, Scope, State, canonical
 from timeline.replay import Timeline, state
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 BATCH = 1_000
 """Notifications that are stored in one transaction, unless told otherwise."""
+
+_RECORDS = 8
+"""Quarantine records that are held at once: each may be as long as a notification."""
 
 
 class Engine:
@@ -90,7 +93,7 @@ class Engine:
         resource = Resource(type=type, source=source, id=id)
         until, known_before = clock.instant(at), _known_before(as_known_at)
         events = self._driver.events((resource,), until=until, known_before=known_before, last_per_body=True)
-        return self._state(resource, until, known_before, list(events))
+        return state(resource, until, list(events))
 
     def timeline(self, type: str, id: str, *, source: str = "", as_known_at: Instant | None = None) -> Timeline:
         """The whole timeline of a resource, with its evidence; empty where nothing speaks of it."""
@@ -152,7 +155,7 @@ class Engine:
     def quarantined(self) -> Iterator[Quarantined]:
         """The unsettled quarantine records, oldest first, lazily."""
         after = None
-        while page := self._driver.list(after=after):
+        while page := self._driver.list(after=after, limit=_RECORDS):
             yield from page
             after = page[-1]
 
@@ -173,17 +176,10 @@ class Engine:
 
         return retry(self._driver, self.definitions, self.quarantined() if records is None else records)
 
-    def _state(self, resource: Resource, until: int, known_before: int | None, events: Sequence[Event]) -> State:
-        """The state that the last events per body give."""
-        if any(event.phase is Phase.RESTORE for event in events):
-            # what a restore takes up may have been said last when it had no effect: after the delete
-            events = list(self._driver.events((resource,), until=until, known_before=known_before))
-        return state(resource, until, events)
-
     def _states(self, scope: Scope, until: int, known_before: int | None) -> Iterator[State]:
         events = self._driver.events(scope, until=until, known_before=known_before, last_per_body=True)
         for resource, of_resource in groupby(events, key=lambda event: event.resource):
-            yield self._state(resource, until, known_before, list(of_resource))
+            yield state(resource, until, list(of_resource))
 
     def _with_unknown(self, known: Iterator[State], scope: Scope, at: int, known_before: int | None) -> Iterator[State]:
         """Known states, and between them the resources of which nothing speaks yet."""

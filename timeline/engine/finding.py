@@ -38,7 +38,7 @@ def find(driver: Driver, text: str, source: str | None) -> Resource:
 
 
 def near(driver: Driver, text: str) -> tuple[str, ...]:
-    """Resources whose id is near a text, or a name that they have or had, the nearest first, for a person who mistyped."""
+    """Resources whose id is near a text, or a name that they have or had, the nearest first: for one who mistyped."""
     kind, slash, identity = text.partition("/")
     wanted = (identity if slash and driver.resources(Scope(type=kind), limit=1) else text).casefold()
     by_id: dict[str, list[str]] = {}

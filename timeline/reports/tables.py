@@ -22,12 +22,16 @@ _STYLES = {Existence.PRESENT: "green", Existence.DELETED: "red", Existence.UNKNO
 _WIDE = 100_000
 """The width where no screen limits it: nothing is folded, nothing is cut."""
 
+_NARROW = 60
+"""What a table needs so that nothing is cut: a narrower screen folds its lines itself."""
+
 
 def write(table: Table, stream: IO[str]) -> None:
     """Write a table: folded to the width of a screen, or in full where there is none."""
     screen = stream.isatty()
     # what is printed comes from outside: nothing in it may be read as markup
     console = Console(file=stream, width=None if screen else _WIDE, highlight=False, markup=False, emoji=False)
+    console.width = max(console.width, _NARROW)
     console.print(table)
 
 

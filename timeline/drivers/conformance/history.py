@@ -62,9 +62,14 @@ def wanted(
 
 
 def needed(events: Sequence[Event]) -> list[Event]:
-    """Of events in order: those that bound a life, and of the others the last of each body of a resource."""
+    """Of events in order: all of restored resources; of others what bounds a life, and the last of each body."""
+    restored = {one.resource for one in events if one.phase is Phase.RESTORE}
     last = {(one.resource, one.body.digest): one.key for one in events if one.phase not in LIFE_BOUNDS}
-    return [one for one in events if one.phase in LIFE_BOUNDS or last[one.resource, one.body.digest] == one.key]
+    return [
+        one
+        for one in events
+        if one.resource in restored or one.phase in LIFE_BOUNDS or last[one.resource, one.body.digest] == one.key
+    ]
 
 
 # Few times, bodies and resources: what is interesting happens where they meet.

@@ -9,7 +9,7 @@ from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, case, null, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, exists, null, select
 
 from timeline.drivers.sql.codec import decode, encode, unpack_message_id
 from timeline.drivers.sql.connections import Connections
@@ -139,13 +139,15 @@ def _select_events(given: Sequence[str], known: bool, last_per_body: bool) -> Se
 
 
 def _since(known: bool) -> ColumnElement[int]:
-    """Where to begin in a stream: at its last row, but where it bounds a life, at its first."""
+    """Where to begin in a stream: at its last row, but at its first where it bounds a life, and after a restore."""
     last = event.alias("last")
     wanted = [last.c.stream == stream.c.id, last.c.occurred_at <= bindparam("until")]
     if known:
         wanted.append(last.c.recorded_at < bindparam("known_before"))
     newest = select(last.c.occurred_at).where(*wanted).order_by(last.c.occurred_at.desc()).limit(1)
-    return case((stream.c.kind == 0, newest.scalar_subquery()), else_=_NEVER)
+    restores = stream.alias("restores")
+    restored = exists().where(restores.c.resource == stream.c.resource, restores.c.kind == int(Phase.RESTORE))
+    return case((and_(stream.c.kind == 0, ~restored), newest.scalar_subquery()), else_=_NEVER)
 
 
 def _resource(row: Row) -> Resource:

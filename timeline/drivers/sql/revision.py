@@ -8,7 +8,7 @@ from timeline import packaged
 from timeline.drivers.sql.database import Database
 from timeline.drivers.sql.dbapi import Connection, Cursor
 from timeline.drivers.sql.schema import REVISION, metadata
-from timeline.errors import StoreForeign, StoreNotFound, StoreOutdated, StoreTooNew
+from timeline.errors import DriverMissing, StoreForeign, StoreNotFound, StoreOutdated, StoreTooNew
 
 
 def connect(database: Database, *, writing: bool) -> Connection:
@@ -63,9 +63,13 @@ def upgrade(database: Database) -> None:
         stored = stored_revision(database, connection.connection.cursor())
         if stored == REVISION:
             return
-        from alembic import command  # imported late: a second of work, and only init needs it
-        from alembic.config import Config
-
+        try:
+            from alembic import command  # imported late: it takes its time, and only init needs it
+            from alembic.config import Config
+        except ModuleNotFoundError as error:
+            raise DriverMissing(
+                f"making a store needs {error.name}, which is not installed: pip install {error.name}"
+            ) from error
         config = Config(attributes={"connection": connection})
         config.set_main_option("script_location", str(packaged.path("migrations")).replace("%", "%%"))
         command.upgrade(config, REVISION)

@@ -71,7 +71,8 @@ class Sqlite:
     def __init__(self, url: str, path: str, timeout: float) -> None:
         self.place = path
         self.init = f"timeline init --store {shlex.quote(url)}"
-        self._path = os.path.abspath(path)  # the working directory may change
+        # The working directory may change; and the log lies beside the file, not beside a link to it.
+        self._path = os.path.realpath(path)
         self._timeout = timeout
         self._translated = Translated(path, self._path, timeout)
 
