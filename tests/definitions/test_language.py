@@ -7,7 +7,6 @@ import pytest
 
 from tests.definitions.reading import AT, definitions, event, events, notification, of_trait, refusal
 from timeline import clock
-from timeline.definitions import Definitions
 from timeline.errors import NotificationError
 from timeline.model import Body, Phase, Resource, limits
 
@@ -292,10 +291,3 @@ def test_trying_a_message_out_tells_what_reading_it_gives() -> None:
     assert trial.event.key == event(read_by, payload={"id": "1", "x": "5"}).key
     with pytest.raises(NotificationError):
         read_by.try_out(notification(payload={}))
-
-
-def test_an_empty_list_of_definitions_has_everything_out_of_scope() -> None:
-    for text in ("", "[]", "# nothing yet\n"):
-        read_by = Definitions.read(text)
-        assert len(read_by) == 0
-        assert read_by.events(notification(), 0) is None
