@@ -262,6 +262,11 @@ def test_a_message_at_the_limit_is_read_and_one_byte_more_is_not(store: Path) ->
         "beyond.jsonl:2",
     )
     assert len(run("quarantine", "show", record["id"]).json["message"]) == 64 * 1024
+    assert [line.get("reason") for line in run("definitions", "try", "beyond.jsonl").json] == [
+        None,
+        record["reason"],
+        None,
+    ]
     assert run("quarantine", "retry").json["quarantined"] == 1
 
 

@@ -145,3 +145,10 @@ def test_an_answer_that_cannot_be_written_is_told(store: Path) -> None:
 def test_a_closed_standard_output_is_nobody_who_listens(store: Path, command: str) -> None:
     run("ingest", written("messages.jsonl", thing("create", "12:00")))
     assert run_process(*command.split(), limit="exec >&-") == Ran(0, "", "")
+
+
+@pytest.mark.parametrize("command", ["ingest", "definitions try"])
+def test_a_closed_standard_input_cannot_be_read(store: Path, command: str) -> None:
+    ran = run_process(*command.split(), "-", limit="exec <&-")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.sentences[-1] == "Error: standard input is closed, so there is nothing to read from -"

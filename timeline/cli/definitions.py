@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from timeline.cli.options import chosen, definitions_option, examples, format_option, print_list, print_table
+from timeline.cli.options import chosen, definitions_option, examples, files_of, format_option, print_list, print_table
 from timeline.cli.program import QUARANTINED
 
 if TYPE_CHECKING:
@@ -64,7 +64,6 @@ def list_(definitions_file: str | None, form: str | None) -> None:
 @click.pass_context
 def try_(ctx: click.Context, paths: tuple[str, ...], definitions_file: str | None, form: str | None) -> None:
     """Tell what the notifications in files would become. Nothing is stored."""
-    from timeline.consumers.files import Files
     from timeline.definitions import Definitions
 
     form = chosen(form)
@@ -73,7 +72,7 @@ def try_(ctx: click.Context, paths: tuple[str, ...], definitions_file: str | Non
     def lines() -> Iterator[Shape]:
         nonlocal refused
         definitions = Definitions.load(definitions_file)
-        for message in Files(paths):
+        for message in files_of(paths):
             for line in _tried(definitions, message):
                 refused = refused or line["outcome"] == "quarantined"
                 yield line
@@ -90,13 +89,14 @@ def try_(ctx: click.Context, paths: tuple[str, ...], definitions_file: str | Non
 
 
 def _tried(definitions: Definitions, message: Message) -> Iterator[Shape]:
-    from timeline import envelope, masking
+    from timeline import masking
+    from timeline.engine.ingest import read
     from timeline.errors import NotificationError
     from timeline.reports import shapes
 
     about: dict[str, Any] = {"origin": message.origin}
     try:
-        notification = envelope.read(message.data)
+        notification = read(message)
         about |= {"event_type": notification.event_type, "message_id": notification.message_id}
         trials = definitions.try_out(notification)
     except NotificationError as error:

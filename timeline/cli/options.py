@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from timeline.consumers.files import Files
     from timeline.engine import Engine
     from timeline.reports.shapes import Shape
 
@@ -96,6 +97,15 @@ def open_engine(store: str, definitions: str | None = None) -> Engine:
     from timeline import engine
 
     return engine.open(store, definitions=definitions)
+
+
+def files_of(paths: tuple[str, ...]) -> Files:
+    """The messages of files; all are looked at before the first is read."""
+    from timeline.consumers.files import STDIN, Files
+
+    if STDIN in paths and sys.stdin is None:
+        raise click.UsageError("standard input is closed, so there is nothing to read from -")
+    return Files(paths)
 
 
 def output() -> BinaryIO:

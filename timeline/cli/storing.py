@@ -15,6 +15,7 @@ from timeline.cli.options import (
     chosen,
     definitions_option,
     examples,
+    files_of,
     format_option,
     open_engine,
     print_object,
@@ -59,12 +60,11 @@ def ingest_(
     input; a folder means all files in it. What cannot be read is quarantined (exit code 3). Doing it again stores
     nothing new.
     """
-    from timeline.consumers.files import Files
     from timeline.engine import BATCH, Counts
     from timeline.reports import shapes, tables
 
     form = chosen(form)
-    files = Files(paths)
+    files = files_of(paths)
     counts = Counts()
 
     def remember(so_far: Counts) -> None:

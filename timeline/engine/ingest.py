@@ -73,6 +73,15 @@ def retry(driver: Driver, definitions: Definitions, records: Iterable[Quarantine
     return counts
 
 
+def read(message: Message) -> Notification:
+    """The notification that a message holds. Raises :class:`NotificationError`, also for one that is too long."""
+    if message.size is not None or len(message.data) > limits.NOTIFICATION_BYTES:
+        size = len(message.data) if message.size is None else message.size
+        detail = f"the message has {size} bytes; at most {limits.NOTIFICATION_BYTES} are read"
+        raise NotificationError("notification-too-long", detail)
+    return envelope.read(message.data)
+
+
 def message_of(item: Message | bytes | str | Mapping[str, Any]) -> Message:
     """A message, whatever form it is given in. What cannot be spelled in JSON becomes a message that cannot be read."""
     if isinstance(item, Message):
@@ -118,9 +127,7 @@ def _store(driver: Driver, definitions: Definitions, messages: list[Message]) ->
     for message in messages:
         notification = None
         try:
-            if message.size is not None or len(message.data) > limits.NOTIFICATION_BYTES:
-                raise _too_long(message)
-            notification = envelope.read(message.data)
+            notification = read(message)
             reading = definitions.events(notification, recorded_at)
         except NotificationError as error:
             refused.append(_quarantined(message, notification, error, recorded_at))
@@ -156,13 +163,6 @@ def _read_again(definitions: Definitions, record: Quarantined, recorded_at: int)
             # it would not be the event that the message itself gives
             raise NotificationError("masked", "a field was masked when the message was quarantined")
     return reading
-
-
-def _too_long(message: Message) -> NotificationError:
-    size = len(message.data) if message.size is None else message.size
-    return NotificationError(
-        "notification-too-long", f"the message has {size} bytes; at most {limits.NOTIFICATION_BYTES} are read"
-    )
 
 
 def _quarantined(
