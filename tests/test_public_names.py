@@ -42,3 +42,9 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 def test_importing_a_low_floor_loads_no_high_one(imported: str, not_loaded: str) -> None:
     program = f"import sys, {imported}; sys.exit({not_loaded!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("alone", ["{}", b"{}", {"event_type": "a.b"}])
+def test_one_notification_alone_is_no_iterable_of_notifications(alone: object) -> None:
+    with timeline.open("memory:") as engine, pytest.raises(TypeError, match="put into a list"):
+        engine.ingest(alone)  # type: ignore[arg-type]

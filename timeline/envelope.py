@@ -21,8 +21,9 @@ _SURELY_SHORT = limits.ID_BYTES // 4
 def read(data: bytes) -> Notification:
     """The notification that a message holds.
 
-    Raises :class:`NotificationError` with one of the reasons ``not-utf8``, ``not-json``, ``too-deep``,
-    ``not-a-notification``, ``unknown-envelope``, ``no-event-type``, ``event-type-too-long``, ``message-id-too-long``.
+    Raises :class:`NotificationError` with one of the reasons ``not-utf8``, ``not-json``, ``number-too-large``,
+    ``too-deep``, ``not-a-notification``, ``unknown-envelope``, ``no-event-type``, ``event-type-too-long``,
+    ``message-id-too-long``.
     """
     message = _value(data)
     if type(message) is str:
@@ -71,6 +72,10 @@ def _value(data: bytes) -> Any:
         raise NotificationError("too-deep", f"nested deeper than {limits.NESTING} levels") from None
     except UnicodeDecodeError as error:
         raise NotificationError("not-utf8", f"byte {error.start} of a text is not UTF-8") from None
+    except msgspec.ValidationError:
+        # of what is read without a type, only a number can be JSON and yet be no value
+        expected = "a whole number has 4,300 digits at most, any other is at most 1.8e308"
+        raise NotificationError("number-too-large", f"a number is too large: {expected}") from None
     except msgspec.MsgspecError as error:
         raise _unreadable(data, error) from None
     # brackets are counted before levels: few messages have as many

@@ -155,10 +155,11 @@ UNREADABLE: dict[str, list[dict[str, Any] | bytes]] = {
     "not-json": [
         *(b"plain", b"{", b'{"a":}', b"{'a': 1}", WHOLE[:-1], WHOLE + b" x", WHOLE * 2, b"//", b"\x00", b"<xml/>"),
         *(valued(text) for text in (b'"a\x00b"', b'"a\tb"', b"01", b".5", b"+1", b"0x1", b"True", b"[1,]")),
-        *(valued(text) for text in (b"NaN", b"Infinity", b"-Infinity", b"1e400", b"[-1e400]")),
+        *(valued(text) for text in (b"NaN", b"Infinity", b"-Infinity")),
         *(valued(text) for text in (rb'"\ud800"', rb'"\udc00\ud800"', rb'{"\ud83d": 1}', rb'"\x41"')),
         {"oslo.version": "2.0", "oslo.message": "{"},
     ],
+    "number-too-large": [valued(text) for text in (b"1e400", b"[-1e400]", b"9" * 5_000)],
     "not-utf8": [
         *(valued(text) for text in (b'"\xe9"', b'"\xed\xa0\x80"', b'"\xc0\xaf"', b'"\xf5\x80\x80\x80"', b'"\xe2\x82"')),
         b"\xff\xfe" + WHOLE.decode().encode("utf-16-le").replace(b"\n", b""),

@@ -212,7 +212,7 @@ def test_a_store_that_was_never_made_is_told_with_the_command_that_makes_it(fold
 
 
 def test_a_folder_that_is_not_there_is_not_made(folder: Path) -> None:
-    assert "no folder no" in sentence(run("init", "--store", "sqlite:///no/where.db"), 1)
+    assert f"no folder {folder / 'no'}" in sentence(run("init", "--store", "sqlite:///no/where.db"), 1)
     assert not Path("no").exists()
     assert sentence(run("init", "--store", f"sqlite:///{folder}"), 1).startswith(f"{folder}: a store is a file")
 
@@ -309,3 +309,17 @@ def test_definitions_that_read_nothing_still_count(store: Path) -> None:
     Path("empty.yaml").write_text(DEFINITIONS.replace("thing.*", "nothing.*"))
     ran = run("ingest", written("messages.jsonl", *MESSAGES[:3]), "--definitions", "empty.yaml")
     assert (ran.code, ran.json["out_of_scope"]) == (0, 3)
+
+
+@pytest.mark.parametrize("command", ["init", "status"])
+def test_a_file_of_one_byte_is_left_alone(folder: Path, command: str) -> None:
+    (folder / "note.db").write_text("x")
+    assert "is no store" in sentence(run(command, "--store", "sqlite:///note.db"), 1)
+    assert (folder / "note.db").read_text() == "x"
+
+
+def test_a_store_among_the_notifications_is_not_read(folder: Path) -> None:
+    run("init")
+    written("messages.jsonl")
+    assert "timeline.db: is a SQLite database" in sentence(run("ingest", "."), 1)
+    assert run("status").json["events"] == 0

@@ -11,7 +11,7 @@ from hypothesis import settings
 from timeline.drivers import Appended, Driver, Summary
 from timeline.drivers.conformance import DriverConformance
 from timeline.drivers.memory import Memory, MemoryDriver
-from timeline.model import Event, Outcome, Quarantined, Resource, Scope
+from timeline.model import LIFE_BOUNDS, Event, Outcome, Quarantined, Resource, Scope
 
 Which = Scope | Collection[Resource]
 
@@ -149,6 +149,17 @@ class WithoutLifeBounds(MemoryDriver):
         return (event for event in found if not last_per_body or last[event.resource, event.body.digest] == event.key)
 
 
+class RestoredAsOthers(MemoryDriver):
+    """The last of each body, of restored resources too."""
+
+    def events(self, which: Which, *, last_per_body: bool = False, **rest: object) -> Iterator[Event]:
+        found = list(super().events(which, **rest))
+        last = {(one.resource, one.body.digest): one.key for one in found if one.phase not in LIFE_BOUNDS}
+        for one in found:
+            if not last_per_body or one.phase in LIFE_BOUNDS or last[one.resource, one.body.digest] == one.key:
+                yield one
+
+
 class LastBeforeTheBounds(MemoryDriver):
     """The last of each body is taken first, and the bounds are applied to what is left."""
 
@@ -276,6 +287,8 @@ CAUGHT = [
     (VersionByNewestRecord, "the_version_changes_with_every_append_that_adds"),
     (WithoutLifeBounds, "of_a_body_every_bound_of_a_life_is_kept_and_of_the_rest_the_last"),
     (WithoutLifeBounds, "every_history_is_given_back_whole_and_in_order"),
+    (RestoredAsOthers, "of_a_restored_resource_everything_is_kept"),
+    (RestoredAsOthers, "every_history_is_given_back_whole_and_in_order"),
     (LastBeforeTheBounds, "the_last_of_a_body_is_taken_after_both_bounds"),
     (LastBeforeTheBounds, "every_history_is_given_back_whole_and_in_order"),
     (HalfABatch, "an_append_that_fails_halfway_stores_nothing"),

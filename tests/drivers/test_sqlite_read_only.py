@@ -116,12 +116,13 @@ class TestForbidden:
 
     def test_a_file_that_may_not_even_be_read(self, writer: Driver, path: Path) -> None:
         writer.close()
+        path.chmod(0o000)
         said = as_nobody(read(path))
         assert said == f"StoreError: {path}: may not be read by this user; ask who owns it, or run as its owner"
 
     def test_a_folder_that_may_not_be_entered(self, writer: Driver, path: Path) -> None:
         writer.close()
-        path.parent.chmod(0o700)
+        path.parent.chmod(0o000)
         assert as_nobody(read(path)) == f"StoreError: {path}: cannot be looked at: Permission denied"
 
     def test_what_others_store_meanwhile_is_seen(self, writer: Driver, path: Path) -> None:
@@ -176,7 +177,8 @@ class TestLogBeside:
         assert as_nobody(read(beside)) == f"{2 * STORED - 1} events, 1 in quarantine, at 2"
 
     def test_a_log_that_may_not_be_read_is_never_passed_over(self, beside: Path) -> None:
-        beside.chmod(0o444)  # but not its log
+        beside.chmod(0o444)
+        Path(f"{beside}-wal").chmod(0o000)
         said = as_nobody(read(beside))
         assert said.startswith(f"StoreReadOnly: {beside}: the log beside it ({beside}-wal) holds commits")
 
@@ -184,14 +186,17 @@ class TestLogBeside:
         link = beside.parent / "link.db"
         link.symlink_to(beside)
         beside.chmod(0o444)
+        Path(f"{beside}-wal").chmod(0o000)
         assert as_nobody(read(link)).startswith(f"StoreReadOnly: {link}: the log beside it")
 
     def test_a_log_without_its_index_is_never_passed_over(self, beside: Path) -> None:
         left = beside.parent / "left.db"
         for end in ("", "-wal"):  # what a killed writer leaves on a medium that is then mounted for reading
             Path(f"{left}{end}").write_bytes(Path(f"{beside}{end}").read_bytes())
-            Path(f"{left}{end}").chmod(0o444)
+            Path(f"{left}{end}").chmod(0o644)
+        left.parent.chmod(0o555)
         said = as_nobody(read(left))
+        left.parent.chmod(0o755)
         assert said.startswith(f"StoreReadOnly: {left}: the log beside it ({left}-wal) holds commits")
         with closing(drivers.open(f"sqlite:///{left}")) as owner:
             owner.append([event(0)])

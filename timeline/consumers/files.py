@@ -20,6 +20,7 @@ STDIN = "-"
 """The path that stands for standard input."""
 
 _GZIP = b"\x1f\x8b"
+_SQLITE = b"SQLite format 3\0"
 
 
 class Files:
@@ -96,7 +97,18 @@ def _sources(path: str) -> list[_Source]:
         raise InputError(f"{_shown(path)}: is neither a file nor a folder nor a pipe; nothing was read")
     if not os.access(path, os.R_OK):
         raise InputError(f"{_shown(path)}: Permission denied; nothing was read")
+    if _is_store(path):
+        raise InputError(f"{_shown(path)}: is a SQLite database, perhaps the store itself; nothing was read")
     return [_Source(path, _shown(path), status.st_size)]
+
+
+def _is_store(path: str) -> bool:
+    # a store in a folder of notifications would grow by what is read of it, and be read as it grows
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(_SQLITE)) == _SQLITE
+    except OSError:
+        return False  # told when it is its turn to be read
 
 
 def _sources_beneath(folder: str) -> list[_Source]:

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Appended", "Driver", "EventStore", "QuarantineStore", "Summary", "open", "schemes"]
 
-GROUP = "timeline.drivers"
-"""The entry points of drivers that other distributions bring: the name is a scheme, the value a callable of its URL."""
-
+_GROUP = "timeline.drivers"
 _DISTRIBUTION = "resource-timeline"
 _OURS = {
     "memory": "timeline.drivers.memory:open",
@@ -30,6 +28,9 @@ def open(url: str) -> Driver:
 
     A driver whose store was never made can do one thing: :meth:`~timeline.drivers.contract.EventStore.prepare`. Each
     other call raises :class:`~timeline.errors.StoreNotFound`.
+
+    Other distributions bring drivers by entry points in the group ``timeline.drivers``: the name is the scheme, the
+    value a callable that makes a driver of a URL.
 
     Raises :class:`~timeline.errors.StoreUrlError` and :class:`~timeline.errors.DriverMissing`.
 
@@ -58,7 +59,7 @@ def schemes() -> list[str]:
     """The schemes of the URLs that can be opened, sorted."""
     from importlib.metadata import entry_points
 
-    return sorted({*_OURS, *(entry.name for entry in entry_points(group=GROUP))})
+    return sorted({*_OURS, *(entry.name for entry in entry_points(group=_GROUP))})
 
 
 def _entry_point(scheme: str) -> EntryPoint:
@@ -66,13 +67,13 @@ def _entry_point(scheme: str) -> EntryPoint:
     from importlib.metadata import EntryPoint, entry_points
 
     if scheme in _OURS:
-        return EntryPoint(scheme, _OURS[scheme], GROUP)
-    for entry in entry_points(group=GROUP, name=scheme):
+        return EntryPoint(scheme, _OURS[scheme], _GROUP)
+    for entry in entry_points(group=_GROUP, name=scheme):
         return entry
     known = schemes()
     near = get_close_matches(scheme, known, n=1)
     meant = f"; is {near[0]}: meant?" if near else ""
-    raise StoreUrlError(f"no driver is known for store URLs that begin with {scheme}: but for {_listed(known)}{meant}")
+    raise StoreUrlError(f"no driver knows store URLs that begin with {scheme}: (known: {_listed(known)}){meant}")
 
 
 def _how_to_install(scheme: str, entry: EntryPoint, error: ModuleNotFoundError) -> str:

@@ -13,7 +13,7 @@ from timeline.clock import Instant
 from timeline.drivers.contract import Driver, Summary
 from timeline.engine import finding
 from timeline.engine.counts import Counts
-from timeline.errors import ResourceNotFound
+from timeline.errors import AmbiguousResource, ResourceNotFound
 from timeline.model import Event, Existence, Json, Quarantined, Resource, Scope, State, canonical
 from timeline.replay import Timeline, state
 
@@ -82,6 +82,8 @@ class Engine:
         """
         from timeline.engine.ingest import ingest
 
+        if isinstance(notifications, (bytes, str, Mapping)):
+            raise TypeError("ingest takes an iterable of notifications; one alone is to be put into a list")
         return ingest(self._driver, self.definitions, notifications, batch=batch, progress=progress)
 
     def state(self, type: str, id: str, at: Instant, *, source: str = "", as_known_at: Instant | None = None) -> State:
@@ -160,11 +162,15 @@ class Engine:
             after = page[-1]
 
     def quarantine_record(self, id: str) -> Quarantined:
-        """The quarantine record whose id begins so. Raises :class:`~timeline.errors.ResourceNotFound`."""
+        """The quarantine record whose id begins so.
+
+        Raises :class:`~timeline.errors.ResourceNotFound` and :class:`~timeline.errors.AmbiguousResource`.
+        """
         found = self._driver.find(id)
-        if len(found) != 1:
-            what = "several quarantine records begin" if found else "no quarantine record begins"
-            raise ResourceNotFound(f"{what} with {id!r}", tuple(each.id for each in found))
+        if not found:
+            raise ResourceNotFound(f"no quarantine record begins with {id!r}")
+        if len(found) > 1:
+            raise AmbiguousResource(f"several quarantine records begin with {id!r}", tuple(each.id for each in found))
         return found[0]
 
     def retry(self, records: Iterable[Quarantined] | None = None) -> Counts:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from timeline.drivers.conformance.history import VM, event, needed, number, wanted
 from timeline.drivers.conformance.store import OnAStore
+from timeline.drivers.contract import Driver
 from timeline.model import Event, Phase, Resource, Scope
 
 
@@ -44,17 +45,21 @@ class Reading(OnAStore):
             assert history[2] not in list(driver.events([VM], until=3, known_before=3, last_per_body=True))
 
     def test_of_a_body_every_bound_of_a_life_is_kept_and_of_the_rest_the_last(self) -> None:
-        bounds = [Phase.CREATE, Phase.DELETE, Phase.RESTORE, Phase.DELETE, Phase.CREATE]
+        bounds = [Phase.CREATE, Phase.DELETE, Phase.CREATE, Phase.DELETE, Phase.CREATE]
         history = [event(at, phase=phase) for at, phase in enumerate(bounds)]
         history += [event(at, phase=phase) for at in (1, 3, 5) for phase in (Phase.UPDATE, Phase.EXISTS)]
         with self.driver() as driver:
             driver.append(history)
-            every = wanted(history)
-            assert list(driver.events([VM])) == every
-            for which in ([VM], Scope(type=VM.type)):
-                chosen = list(driver.events(which, last_per_body=True))
-                assert chosen == [one for one in every if one in chosen]
-                assert [one for one in needed(every) if one not in chosen] == []
+            _gives_what_is_needed(driver, history)
+
+    def test_of_a_restored_resource_everything_is_kept(self) -> None:
+        history = [event(1, "a"), event(2, phase=Phase.DELETE), event(3, "a"), event(4, phase=Phase.RESTORE)]
+        others = [event(at, of=number(1)) for at in (1, 2)]
+        with self.driver() as driver:
+            driver.append(others + history)
+            _gives_what_is_needed(driver, history)
+            assert list(driver.events([VM], last_per_body=True)) == history
+            assert event(3, "a") in list(driver.events([VM], until=3, last_per_body=True))
 
     def test_the_last_of_a_body_is_by_time_and_then_by_phase(self) -> None:
         last = event(5, phase=Phase.END)
@@ -156,3 +161,12 @@ class Reading(OnAStore):
             list(driver.events(Scope()))
             driver.close()
             driver.close()
+
+
+def _gives_what_is_needed(driver: Driver, history: Sequence[Event]) -> None:
+    every = wanted(history)
+    assert list(driver.events([VM])) == every
+    for which in ([VM], Scope(type=VM.type, source=VM.source)):
+        chosen = list(driver.events(which, last_per_body=True))
+        assert chosen == [one for one in every if one in chosen]
+        assert [one for one in needed(every) if one not in chosen] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cached_property
 
 from timeline.drivers.contract import Appended, Driver, Summary
 from timeline.drivers.sql import revision
@@ -22,10 +23,24 @@ class SqlDriver(Driver):
     def __init__(self, database: Database) -> None:
         self._database = database
         self._connections = Connections(database)
-        self._reading = Reading(database, self._connections)
-        self._writing = Writing(database, self._connections)
-        self._contents = Contents(database, self._connections)
-        self._quarantine = Quarantine(database, self._connections)
+
+    # Each compiles statements: one that is never asked does not.
+
+    @cached_property
+    def _reading(self) -> Reading:
+        return Reading(self._database, self._connections)
+
+    @cached_property
+    def _writing(self) -> Writing:
+        return Writing(self._database, self._connections)
+
+    @cached_property
+    def _contents(self) -> Contents:
+        return Contents(self._database, self._connections)
+
+    @cached_property
+    def _quarantine(self) -> Quarantine:
+        return Quarantine(self._database, self._connections)
 
     def prepare(self) -> None:
         with self._database.translated():

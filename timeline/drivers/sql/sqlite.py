@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shlex
@@ -20,7 +21,7 @@ from sqlalchemy.dialects.sqlite import dialect, insert
 from timeline.drivers.sql.dbapi import Connection, Cursor
 from timeline.drivers.sql.driver import SqlDriver
 from timeline.drivers.sql.sqlite_errors import Translated, is_busy, is_forbidden
-from timeline.errors import StoreError, StoreNotFound, StoreReadOnly, StoreUrlError
+from timeline.errors import StoreError, StoreForeign, StoreFull, StoreNotFound, StoreReadOnly, StoreUrlError
 
 TIMEOUT = 30.0
 """How long to wait for another process that writes, in seconds, unless the URL says otherwise."""
@@ -35,6 +36,14 @@ _FOR_READING = ("mmap_size=2147418112",)
 # Batches touch the same pages again and again: the longer the log, the fewer times these are written to their place. At
 # 4,000 pages (32 MB) a fleet's hourly repeats take three quarters of the time that they take at SQLite's 1,000.
 _FOR_WRITING = ("synchronous=FULL", "cache_size=-8192", "wal_autocheckpoint=4000")
+
+_NOT_MADE: dict[int, type[StoreError]] = {
+    errno.EACCES: StoreReadOnly,
+    errno.EPERM: StoreReadOnly,
+    errno.EROFS: StoreReadOnly,
+    errno.ENOSPC: StoreFull,
+    errno.EDQUOT: StoreFull,
+}
 
 
 def open(url: str) -> SqlDriver:
@@ -111,9 +120,15 @@ class Sqlite:
     def may_be_kept(self, connection: Connection) -> bool:
         return not isinstance(connection, _Unlocked)
 
+    def _refuse_what_is_no_database(self) -> None:
+        # SQLite takes a file of one byte for an empty database, and would write over it
+        if _size(self._path) == 1:
+            raise StoreForeign(f"{self.place}: is no store, but a file that something else made; name another")
+
     def _open(
         self, mode: str, pragmas: Sequence[str], kind: type[sqlite3.Connection] = sqlite3.Connection
     ) -> sqlite3.Connection:
+        self._refuse_what_is_no_database()
         connection = sqlite3.connect(
             f"file:{quote(os.fsencode(self._path))}?{mode}",
             uri=True,
@@ -159,10 +174,11 @@ class Sqlite:
                 kind = _what_it_is(os.stat(self._path).st_mode)
                 raise StoreError(f"{self.place}: a store is a file, and this is {kind}") from None
         except (FileNotFoundError, NotADirectoryError):
-            folder = os.path.dirname(self.place)
+            folder = os.path.dirname(self._path)
             raise StoreNotFound(f"{self.place}: there is no folder {folder}; make it first") from None
         except OSError as error:
-            raise StoreReadOnly(f"{self.place}: cannot be made: {error.strerror}") from error
+            refused = _NOT_MADE.get(error.errno or 0, StoreError)
+            raise refused(f"{self.place}: cannot be made: {error.strerror}") from error
 
     def _keep_a_log(self, connection: sqlite3.Connection) -> None:
         deadline = monotonic() + self._timeout
