@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import io
 import logging
@@ -21,6 +22,9 @@ from timeline.errors import (
     TimeError,
     TimelineError,
 )
+
+_YOUNG_OBJECTS = 50_000
+"""Objects that are made before garbage is collected."""
 
 COULD_NOT, WRONG_USAGE, QUARANTINED, NO_SUCH_RESOURCE = 1, 2, 3, 4
 """Exit codes; 0 is done."""
@@ -86,6 +90,8 @@ def program() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the program and exit: 0 done, 1 could not, 2 wrong usage, 3 done but some quarantined, 4 no such resource."""
+    # a question lives for a moment: what collecting garbage costs while modules are loaded is never paid back
+    gc.set_threshold(_YOUNG_OBJECTS)
     _prepare_streams()
     logging.basicConfig(level=logging.WARNING, format="timeline: %(message)s", stream=sys.stderr)
     try:

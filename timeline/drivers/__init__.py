@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from timeline.drivers.contract import Appended, Driver, EventStore, QuarantineStore, Summary
@@ -70,6 +69,8 @@ def _entry_point(scheme: str) -> EntryPoint:
         return EntryPoint(scheme, _OURS[scheme], _GROUP)
     for entry in entry_points(group=_GROUP, name=scheme):
         return entry
+    from difflib import get_close_matches
+
     known = schemes()
     near = get_close_matches(scheme, known, n=1)
     meant = f"; is {near[0]}: meant?" if near else ""

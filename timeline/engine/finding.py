@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 from itertools import groupby, islice
 
 from timeline.drivers.contract import Driver
@@ -39,6 +38,8 @@ def find(driver: Driver, text: str, source: str | None) -> Resource:
 
 def near(driver: Driver, text: str) -> tuple[str, ...]:
     """Resources whose id is near a text, or a name that they have or had, the nearest first: for one who mistyped."""
+    from difflib import get_close_matches  # imported late: only where a person mistyped
+
     kind, slash, identity = text.partition("/")
     wanted = (identity if slash and driver.resources(Scope(type=kind), limit=1) else text).casefold()
     by_id: dict[str, list[str]] = {}
