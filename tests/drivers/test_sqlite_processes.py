@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.drivers.processes import Child
+from tests.drivers.processes import Bell, Child
 from timeline import drivers
 from timeline.drivers import Driver
 from timeline.drivers.conformance.history import VM, event, number, wanted
@@ -35,18 +35,18 @@ class TestOtherProcesses:
         assert list(driver.events([VM])) == [event(1), event(2)]
 
     def test_an_append_waits_for_the_other_process(self, driver: Driver, path: Path) -> None:
-        read, write = os.pipe()
+        held = Bell()
 
         def hold() -> str:
             with closing(sqlite3.connect(path, isolation_level=None)) as other:
                 other.execute("BEGIN IMMEDIATE")
-                os.write(write, b"held")
+                held.ring()
                 other.execute("CREATE TABLE another (x)")
                 other.execute("COMMIT")
             return "done"
 
         holder = Child(hold)
-        os.read(read, 4)
+        held.wait()
         driver.append([event(1)])
         assert holder.report() == "done"
         assert list(driver.events([VM])) == [event(1)]
@@ -69,18 +69,18 @@ class TestOtherProcesses:
     def test_processes_that_prepare_at_once_all_succeed(self, url: str) -> None:
         import alembic.command  # noqa: F401 - so that the children meet
 
-        read, write = os.pipe()
+        start = Bell()
 
         def prepare() -> str:
-            os.close(write)
-            os.read(read, 1)
+            start.wait()
             with closing(drivers.open(url)) as own:
                 own.prepare()
                 own.append([event(1)])
                 return own.summary().revision or ""
 
         children = [Child(prepare) for _ in range(4)]
-        os.close(write)
+        for _ in children:
+            start.ring()
         assert [child.report() for child in children] == ["0001"] * 4
 
     def test_what_was_appended_survives_kill_9(self, driver: Driver, url: str) -> None:
@@ -107,22 +107,21 @@ class TestOtherProcesses:
         """With inherited connections the child's locks would be its parent's, and the log be deleted under it."""
         driver.append([event(1)])
         list(driver.events([VM]))
-        to_child, from_parent = os.pipe()
-        to_parent, from_child = os.pipe()
+        appended, closed = Bell(), Bell()
 
         def work() -> str:
             driver.append([event(2)])
-            os.write(from_child, b"x")
-            os.read(to_child, 1)
+            appended.ring()
+            closed.wait()
             driver.append([event(3)])
             return "done"
 
         child = Child(work)
-        os.read(to_parent, 1)
+        appended.wait()
         driver.close()
         with closing(drivers.open(url)) as another:
             another.append([event(4)])
-        os.write(from_parent, b"x")
+        closed.ring()
         assert child.report() == "done"
         with closing(drivers.open(url)) as after:
             assert [one.occurred_at for one in after.events([VM])] == [1, 2, 3, 4]

@@ -65,7 +65,8 @@ class Translated:
             )
         if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
             return StoreReadOnly(
-                f"{place}: the store cannot be written: its file, its folder or the medium does not allow it"
+                f"{place}: the store cannot be written: its file, one of the two beside it (-wal, -shm), its folder or "
+                "the medium does not allow it"
             )
         if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT) or code in _CUT:
             return StoreCorrupt(
