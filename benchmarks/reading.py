@@ -136,7 +136,7 @@ def _whole(path: Path) -> Iterator[Row]:
         what=f"{INSTANCES:,} instances, {events:,} events at T: bodies in force",
         reached=f"{which * 1e3:.0f} ms",
         reach="160 ms",
-        beside=f"{raw * 1e3:.0f} ms plain sqlite3, ids alone",
+        beside=f"{raw * 1e3:.0f} ms plain sqlite3, ids alone: x{which / raw:.1f}",
         holds=which <= 0.16,
     )
     yield Row(
@@ -144,7 +144,7 @@ def _whole(path: Path) -> Iterator[Row]:
         what="the same, every field decoded",
         reached=f"{decoded * 1e3:.0f} ms",
         reach="400 ms",
-        beside="",
+        beside=f"x{decoded / raw:.1f} of the same",
         holds=decoded <= 0.4,
     )
 
