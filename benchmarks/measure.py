@@ -10,6 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -42,6 +45,17 @@ def alternately(one: Callable[[], object], other: Callable[[], object], repeats:
 def each(run: Callable[[object], object], arguments: Sequence[object]) -> float:
     """The median time of a call over arguments."""
     return median(_timed(lambda argument=argument: run(argument)) for argument in arguments)  # type: ignore[misc]
+
+
+def in_turn(*runs: tuple[Callable[[T], object], Sequence[T]]) -> tuple[float, ...]:
+    """The median times of several calls over their arguments, one of each in turn; the first tenth warms up."""
+    times: list[list[float]] = [[] for _ in runs]
+    for arguments in zip(*(given for _, given in runs), strict=True):
+        for taken, (run, _), argument in zip(times, runs, arguments, strict=True):
+            started = time.perf_counter()
+            run(argument)
+            taken.append(time.perf_counter() - started)
+    return tuple(median(taken[len(taken) // 10 :]) for taken in times)
 
 
 def process(arguments: Sequence[str], repeats: int = 9) -> float:

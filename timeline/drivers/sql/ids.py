@@ -30,19 +30,21 @@ class Ids(Generic[K]):
         self._young: dict[K, int] = {}
         self._old: dict[K, int] = {}
 
-    def of(self, cursor: Cursor, keys: Sequence[K], row: Callable[[K], Row]) -> dict[K, int]:
+    def of(self, cursor: Cursor, keys: Sequence[K], row: Callable[[K], Row]) -> list[int]:
         """The ids of some keys, each with a row from now on; ``row`` tells the columns that a key stands for."""
         ids = self.known(keys)
-        unknown = {key: row(key) for key in keys if key not in ids}
-        if unknown:
-            learnt, _ = self.learn(cursor, unknown)
-            ids |= learnt
-        return ids
+        unknown = {key: row(key) for key, id in zip(keys, ids, strict=True) if id is None}
+        learnt, _ = self.learn(cursor, unknown)
+        return self.completed(keys, ids, learnt)
 
-    def known(self, keys: Iterable[K]) -> dict[K, int]:
-        """The ids of those keys that are remembered."""
+    def known(self, keys: Sequence[K]) -> list[int | None]:
+        """The ids of some keys, as far as they are remembered."""
         young, old = self._young, self._old
-        return {key: id for key in keys if (id := young.get(key) or old.get(key)) is not None}
+        return [young.get(key) or old.get(key) for key in keys]
+
+    def completed(self, keys: Sequence[K], ids: list[int | None], learnt: Mapping[K, int]) -> list[int]:
+        """What is known and what was learnt of some keys together."""
+        return [learnt[key] if id is None else id for key, id in zip(keys, ids, strict=True)]
 
     def learn(
         self, cursor: Cursor, rows: Mapping[K, Row], *, surely_new: Collection[K] = ()
