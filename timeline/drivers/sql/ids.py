@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Column, Table, bindparam, insert, select
@@ -31,20 +31,18 @@ class Ids(Generic[K]):
         self._old: dict[K, int] = {}
 
     def of(self, cursor: Cursor, keys: Sequence[K], row: Callable[[K], Row]) -> list[int]:
-        """The ids of some keys, each with a row from now on; ``row`` tells the columns that a key stands for."""
-        ids = self.known(keys)
-        unknown = {key: row(key) for key, id in zip(keys, ids, strict=True) if id is None}
-        learnt, _ = self.learn(cursor, unknown)
-        return self.completed(keys, ids, learnt)
+        """The id of each key, which has a row from now on; ``row`` tells the columns that a key stands for."""
+        ids, unknown = self.known(keys)
+        if not unknown:
+            return ids
+        learnt, _ = self.learn(cursor, {key: row(key) for key in unknown})
+        return [id or learnt[key] for key, id in zip(keys, ids, strict=True)]
 
-    def known(self, keys: Sequence[K]) -> list[int | None]:
-        """The ids of some keys, as far as they are remembered."""
+    def known(self, keys: Sequence[K]) -> tuple[list[int], list[K]]:
+        """The id of each key where it is remembered, else 0, which is no id; and those keys that are not."""
         young, old = self._young, self._old
-        return [young.get(key) or old.get(key) for key in keys]
-
-    def completed(self, keys: Sequence[K], ids: list[int | None], learnt: Mapping[K, int]) -> list[int]:
-        """What is known and what was learnt of some keys together."""
-        return [learnt[key] if id is None else id for key, id in zip(keys, ids, strict=True)]
+        ids = [young.get(key) or old.get(key, 0) for key in keys]
+        return ids, [key for key, id in zip(keys, ids, strict=True) if not id] if 0 in ids else []
 
     def learn(
         self, cursor: Cursor, rows: Mapping[K, Row], *, surely_new: Collection[K] = ()
@@ -63,11 +61,11 @@ class Ids(Generic[K]):
             self._insert.run_for_each(cursor, [{**rows[key], self._id: ids[key]} for key in new])
         return ids, new
 
-    def remember(self, ids: Mapping[K, int]) -> None:
+    def remember(self, keys: Sequence[K], ids: Sequence[int]) -> None:
         """Keep these for the next time, once they are committed: what was rolled back will be given out again.
 
         Between half of the number that is to be remembered and the whole are kept: those that were used last.
         """
-        self._young.update(ids)
+        self._young.update(zip(keys, ids, strict=True))
         if len(self._young) > self._half:
             self._young, self._old = {}, self._young

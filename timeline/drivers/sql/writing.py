@@ -49,51 +49,52 @@ class Writing:
         """As :meth:`timeline.drivers.contract.EventStore.append`."""
         if not batch:
             return Appended(events=0, bodies=0, duplicates=0)
+        named = [event.resource for event in batch]
+        typed = [event.event_type for event in batch]
         with self._connections.writing() as cursor:
-            resources = self._resources.of(cursor, [event.resource for event in batch], _resource_row)
-            event_types = self._event_types.of(cursor, [event.event_type for event in batch], _event_type_row)
-            said = [(resources[event.resource], _KINDS[event.phase], event.body.digest) for event in batch]
-            streams, bodies = self._find_streams(cursor, said, batch)
+            resources = self._resources.of(cursor, named, _resource_row)
+            event_types = self._event_types.of(cursor, typed, _event_type_row)
+            said = [
+                (resource, _KINDS[event.phase], event.body.digest)
+                for resource, event in zip(resources, batch, strict=True)
+            ]
+            streams, bodies = self._streams_of(cursor, said, batch)
             rows = [
                 (
-                    streams[stream],
+                    stream,
                     event.occurred_at,
                     int(event.phase),
                     event.recorded_at,
-                    event_types[event.event_type],
+                    event_type,
                     pack_message_id(event.message_id),
                 )
-                for stream, event in zip(said, batch, strict=True)
+                for stream, event_type, event in zip(streams, event_types, batch, strict=True)
             ]
             rows.sort(key=_by_stream)  # as they lie on the pages; of equal keys the first given stays the first
             cursor.executemany(self._insert_event.text, rows)
             events = cursor.rowcount
             if events:
                 self._raise_version(cursor)
-        self._resources.remember(resources)
-        self._event_types.remember(event_types)
-        self._streams.remember(streams)
+        self._resources.remember(named, resources)
+        self._event_types.remember(typed, event_types)
+        self._streams.remember(said, streams)
         return Appended(events=events, bodies=bodies, duplicates=len(batch) - events)
 
-    def _find_streams(
-        self, cursor: Cursor, said: Sequence[Stream], batch: Sequence[Event]
-    ) -> tuple[dict[Stream, int], int]:
-        """The ids of the streams, and how many bodies are new; both are stored."""
-        streams = self._streams.known(said)
-        unknown = {stream: event.body for stream, event in zip(said, batch, strict=True) if stream not in streams}
+    def _streams_of(self, cursor: Cursor, said: Sequence[Stream], batch: Sequence[Event]) -> tuple[list[int], int]:
+        """The id of the stream of each event, and how many bodies are new; both are stored."""
+        ids, unknown = self._streams.known(said)
         if not unknown:
-            return streams, 0
-        data = {body.digest: body.data for body in unknown.values()}
+            return ids, 0
+        data = {event.body.digest: event.body.data for id, event in zip(ids, batch, strict=True) if not id}
         bodies, new = self._bodies.learn(cursor, {digest: {"digest": digest} for digest in data})
-        if new:
-            self._insert_body.run_for_each(cursor, [{"id": bodies[digest], "data": data[digest]} for digest in new])
+        self._insert_body.run_for_each(cursor, [{"id": bodies[digest], "data": data[digest]} for digest in new])
         rows = {
             (resource, kind, digest): {"resource": resource, "kind": kind, "body": bodies[digest]}
             for resource, kind, digest in unknown
         }
         fresh = set(new)
         learnt, _ = self._streams.learn(cursor, rows, surely_new={stream for stream in rows if stream[2] in fresh})
-        return streams | learnt, len(new)
+        return [id or learnt[stream] for stream, id in zip(said, ids, strict=True)], len(new)
 
     def _raise_version(self, cursor: Cursor) -> None:
         self._count.run(cursor, {"writer": self._writer})
