@@ -65,7 +65,18 @@ setup(
         "sqlalchemy>=2.0.30",
     ],
     extras_require={
-        "test": ["build>=1.2", "hypothesis>=6.100", "pytest>=8.2", "pytest-xdist>=3.6.1"],
+        "arrow": ["numpy>=1.26", "pyarrow>=17.0"],
+        "test": [
+            "build>=1.2",
+            "duckdb>=1.1",
+            "hypothesis>=6.100",
+            "numpy>=1.26",
+            "pandas>=2.2",
+            "polars>=1.9",
+            "pyarrow>=17.0",
+            "pytest>=8.2",
+            "pytest-xdist>=3.6.1",
+        ],
         # Another ruff lays code out in another way, so its minor version is held.
         "lint": ["import-linter>=2.1", "mypy>=1.15", "ruff==0.17.*", "types-python-dateutil", "types-PyYAML"],
         "docs": ["sphinx>=8.0"],
