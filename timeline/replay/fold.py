@@ -8,8 +8,7 @@ once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import groupby
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -54,6 +53,12 @@ class Registers(Generic[Value]):
     def ambiguous(self) -> tuple[str, ...]:
         """The fields to which the last that spoke of them gave two values."""
         return tuple(sorted(self._ambiguous)) if self.existence is Existence.PRESENT else ()
+
+    def repeats(self, event: Event) -> bool:
+        """Whether an event, alone at its instant, says what was said last and no more: it changes nothing."""
+        return (
+            event.body.digest == self._last and self.existence is Existence.PRESENT and event.phase is not Phase.DELETE
+        )
 
     def apply(self, events: Sequence[Event]) -> None:
         """Take in the events of one instant, phase and version."""
@@ -103,6 +108,53 @@ class Registers(Generic[Value]):
             else:
                 self._ambiguous.discard(name)
         self._last = None
+
+
+class Change(NamedTuple, Generic[Value]):
+    """An instant from which on the state is another, and that state."""
+
+    start: int
+    existence: Existence
+    life: int
+    born: Birth | None
+    ambiguous: tuple[str, ...]
+    fields: Mapping[str, Value]
+
+
+def changes(events: Sequence[Event], spoken: Callable[[Body], Mapping[str, Value]]) -> Iterator[Change[Value]]:
+    """The instants at which the state of one resource changes, in order: each begins a segment.
+
+    ``events`` is in the order of the model, without duplicates. Two values that ``spoken`` gives for a field are to be
+    equal if and only if their canonical bytes are.
+    """
+    registers = Registers(spoken)
+    last: Change[Value] | None = None
+    begin, count = 0, len(events)
+    while begin < count:
+        event = events[begin]
+        instant, end = event.occurred_at, begin + 1
+        while end < count and events[end].occurred_at == instant:
+            end += 1
+        if end == begin + 1:
+            begin = end
+            if registers.repeats(event):
+                continue
+            registers.apply((event,))
+        else:
+            for group in _groups(events[begin:end]):
+                registers.apply(group)
+            begin = end
+        same = (
+            last is not None
+            and registers.existence is last.existence
+            and registers.life == last.life
+            and registers.ambiguous == last.ambiguous
+            and registers.fields == last.fields
+        )
+        if not same:
+            life, born, fields = registers.life, registers.born, dict(registers.fields)
+            last = Change(instant, registers.existence, life, born, registers.ambiguous, fields)
+            yield last
 
 
 def segments(events: Sequence[Event]) -> tuple[Segment, ...]:
@@ -157,39 +209,23 @@ def _at_once(one: Event, other: Event) -> bool:
 
 
 def _segments(events: Sequence[Event]) -> Iterator[Segment]:
-    registers = Registers(Body.spoken)
-    start: int | None = None
-    life = 0
-    born: Birth | None = None
-    existence = Existence.UNKNOWN
-    ambiguous: tuple[str, ...] = ()
-    fields: Raw = _NOTHING
+    pending: Change[msgspec.Raw] | None = None
     values: dict[str, Json] = {}
-    for instant, at_instant in groupby(events, key=lambda event: event.occurred_at):
-        for group in _groups(list(at_instant)):
-            registers.apply(group)
-        same = (
-            registers.existence is existence
-            and registers.life == life
-            and registers.ambiguous == ambiguous
-            and registers.fields == fields
-        )
-        if same:
-            continue
-        if start is not None:
-            yield Segment(
-                start=start,
-                end=instant,
-                existence=existence,
-                life=life,
-                born=born,
-                fields=values,
-                ambiguous=ambiguous,
-            )
-        start, existence, life, born = instant, registers.existence, registers.life, registers.born
-        ambiguous, fields = registers.ambiguous, dict(registers.fields)
-        values = _decoded(fields)
-    if start is not None:
-        yield Segment(
-            start=start, end=None, existence=existence, life=life, born=born, fields=values, ambiguous=ambiguous
-        )
+    for change in changes(events, Body.spoken):
+        if pending is not None:
+            yield _segment(pending, change.start, values)
+        pending, values = change, _decoded(change.fields)
+    if pending is not None:
+        yield _segment(pending, None, values)
+
+
+def _segment(change: Change[msgspec.Raw], end: int | None, values: dict[str, Json]) -> Segment:
+    return Segment(
+        start=change.start,
+        end=end,
+        existence=change.existence,
+        life=change.life,
+        born=change.born,
+        fields=values,
+        ambiguous=change.ambiguous,
+    )
