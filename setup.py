@@ -4,7 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
@@ -52,6 +52,17 @@ setup(
     ],
     python_requires=">=3.11",
     packages=find_packages(include=["timeline", "timeline.*"]),
+    ext_modules=[
+        Extension(
+            "timeline.replay._asof",
+            ["timeline/replay/_asof.c"],
+            depends=["timeline/replay/asof_kernel.h"],
+            extra_compile_args=["-O3"],
+            py_limited_api=True,
+            optional=True,  # where it cannot be built, timeline.replay.asof_numpy gives the same answers
+        )
+    ],
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
     cmdclass={"build_py": BuildWithData},
     entry_points={"console_scripts": ["timeline = timeline.cli:main"]},
     install_requires=[
