@@ -102,8 +102,8 @@ def test_a_migration_that_fails_leaves_nothing_behind(
     (broken / "versions").mkdir(parents=True)
     ours = packaged.path("migrations")
     (broken / "env.py").write_text((ours / "env.py").read_text())
-    script = next((ours / "versions").glob("0001_*.py")).read_text()
-    (broken / "versions" / "0001.py").write_text(script + "    op.execute('SELECT nothing')\n")
+    for script in (ours / "versions").glob("*.py"):
+        (broken / "versions" / script.name).write_text(script.read_text() + "    op.execute('SELECT nothing')\n")
     monkeypatch.setattr(revision.packaged, "path", lambda name: broken)
     driver = drivers.open(f"sqlite:///{tmp_path}/new.db")
     with pytest.raises(StoreForeign):

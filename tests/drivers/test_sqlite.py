@@ -21,6 +21,7 @@ from timeline.drivers import Driver
 from timeline.drivers.conformance import DriverConformance
 from timeline.drivers.conformance.history import VM, event, number
 from timeline.drivers.conformance.quarantine import record
+from timeline.drivers.sql.schema import REVISION
 from timeline.drivers.sql.sqlite import Sqlite
 from timeline.errors import (
     StoreCorrupt,
@@ -39,6 +40,7 @@ CALLS: dict[str, Callable[[Driver], object]] = {
     "scope": lambda driver: list(driver.events(Scope())),
     "resources": lambda driver: driver.resources(Scope()),
     "version": lambda driver: driver.version(),
+    "changed": lambda driver: driver.changed("0"),
     "summary": lambda driver: driver.summary(),
     "put": lambda driver: driver.put([record("aa")]),
     "list": lambda driver: driver.list(),
@@ -219,14 +221,14 @@ class TestWrongFile:
     def test_our_revision_without_our_tables_is_foreign(self, url: str, path: Path) -> None:
         with closing(sqlite3.connect(path)) as database:
             database.executescript(
-                "CREATE TABLE alembic_version (version_num); INSERT INTO alembic_version VALUES ('0001')"
+                f"CREATE TABLE alembic_version (version_num); INSERT INTO alembic_version VALUES ('{REVISION}')"
             )
         with pytest.raises(StoreForeign, match="tables of ours are missing"):
             drivers.open(url).prepare()
 
     def test_other_columns_than_ours_are_foreign(self, driver: Driver, path: Path) -> None:
         with closing(sqlite3.connect(path)) as database:
-            database.execute("ALTER TABLE writer RENAME COLUMN commits TO changes")
+            database.execute("ALTER TABLE writer RENAME COLUMN changes TO commits")
         with pytest.raises(StoreForeign, match="the tables are not as this program makes them"):
             driver.version()
 

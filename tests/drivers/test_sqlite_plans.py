@@ -76,7 +76,7 @@ class TestPlans:
         driver, seen = watched
         driver.append([event(at, "warm", of=number(1)) for at in range(200, 220)])
         words = [text.split()[0] for text in seen]
-        assert words == ["BEGIN", *["INSERT"] * 20, "UPDATE", "COMMIT"]
+        assert words == ["BEGIN", *["INSERT"] * 20, "UPDATE", "INSERT", "DELETE", "COMMIT"]
 
     def test_new_ids_are_found_without_a_scan(self, watched: tuple[SqlDriver, list[str]], path: Path) -> None:
         driver, seen = watched

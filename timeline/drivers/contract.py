@@ -112,7 +112,20 @@ class EventStore(ABC):
     def version(self) -> str:
         """An opaque token: two equal ones mean that no event was added between.
 
-        It may change needlessly; it never fails to change.
+        It may change needlessly, though not by an append that tells that it added nothing; it never fails to change.
+        """
+
+    @abstractmethod
+    def changed(self, since: str) -> Collection[Resource] | None:
+        """The resources to which an event was added since :meth:`version` returned ``since``, by whatever process.
+
+        It may name more, never fewer: an event that was not to be seen when the token was read counts as added since,
+        whenever its append began. ``None`` where the store cannot tell, as of a token that is too old, of another
+        store, or of this one before a backup was restored: then any resource may have changed.
+
+        Whoever keeps what was read reads the token first and the events after it; and the next time a new token, then
+        what has changed since the old one, then the events of those. Events that come meanwhile are read twice, and
+        none is missed.
         """
 
     @abstractmethod

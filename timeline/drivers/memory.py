@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from secrets import token_hex
 from threading import Lock
 
 import msgspec
@@ -34,7 +35,9 @@ class Memory:
         self.events: dict[Resource, dict[Key, Event]] = {}
         self.bodies: set[bytes] = set()
         self.quarantine: dict[str, Quarantined] = {}
-        self.appends = 0
+        self.name = token_hex(8)
+        self.changes: list[set[Resource]] = []
+        """Of each append that added events, the resources that they are of."""
 
 
 class MemoryDriver(Driver):
@@ -49,15 +52,17 @@ class MemoryDriver(Driver):
     def append(self, events: Iterable[Event]) -> Appended:
         given = list(events)  # before anything is stored: the iterable may raise
         with self._memory.lock:
-            known, new = len(self._memory.bodies), 0
+            known, new, changed = len(self._memory.bodies), 0, set()
             for event in given:
                 of_resource = self._memory.events.setdefault(event.resource, {})
                 key = (event.occurred_at, event.phase, event.body.digest)
                 if key not in of_resource:
                     of_resource[key] = event
                     self._memory.bodies.add(event.body.digest)
+                    changed.add(event.resource)
                     new += 1
-            self._memory.appends += 1
+            if changed:
+                self._memory.changes.append(changed)
             return Appended(events=new, bodies=len(self._memory.bodies) - known, duplicates=len(given) - new)
 
     def events(
@@ -91,7 +96,17 @@ class MemoryDriver(Driver):
 
     def version(self) -> str:
         with self._memory.lock:
-            return str(self._memory.appends)
+            return self._version(len(self._memory.changes))
+
+    def changed(self, since: str) -> Collection[Resource] | None:
+        with self._memory.lock:
+            versions = [self._version(changes) for changes in range(len(self._memory.changes) + 1)]
+            if since not in versions:
+                return None
+            return set().union(*self._memory.changes[versions.index(since) :])
+
+    def _version(self, changes: int) -> str:
+        return f"{self._memory.name} {changes}"
 
     def summary(self) -> Summary:
         with self._memory.lock:

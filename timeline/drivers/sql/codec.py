@@ -1,6 +1,8 @@
-"""Text and message ids as the bytes that are stored, and back."""
+"""Text, message ids and sets of numbers as the bytes that are stored, and back."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
 
 _TEXT = b"\x00"
 _TEXT_OF_15_BYTES = b"\x01-"
@@ -41,3 +43,31 @@ def unpack_message_id(packed: bytes | None) -> str | None:
         digits = packed.hex()
         return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
     return decode(packed[2:] if packed[0] else packed[1:])
+
+
+def pack_numbers(numbers: Iterable[int]) -> bytes:
+    """A set of numbers above 0, as the gaps between them in order: seven bits a byte, the lowest first.
+
+    Of a thousand ids that lie together each takes one byte.
+    """
+    packed = bytearray()
+    last = 0
+    for number in sorted(set(numbers)):
+        gap, last = number - last, number
+        while gap > 0x7F:
+            packed.append(gap & 0x7F | 0x80)
+            gap >>= 7
+        packed.append(gap)
+    return bytes(packed)
+
+
+def unpack_numbers(packed: bytes) -> Iterator[int]:
+    """The numbers that were packed so, in order."""
+    number = shift = 0
+    for byte in packed:
+        number += (byte & 0x7F) << shift
+        if byte & 0x80:
+            shift += 7
+        else:
+            shift = 0
+            yield number

@@ -1,4 +1,4 @@
-"""What a store holds: its resources, its version, and the counts."""
+"""What a store holds: its resources, and the counts."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ from timeline.drivers.sql.codec import decode, encode
 from timeline.drivers.sql.connections import Connections
 from timeline.drivers.sql.database import Database
 from timeline.drivers.sql.dbapi import Cursor
-from timeline.drivers.sql.schema import REVISION, body, event, quarantine, resource, stream, writer
+from timeline.drivers.sql.schema import REVISION, body, event, quarantine, resource, stream
 from timeline.drivers.sql.statement import Statement
 from timeline.model import Resource, Scope, limits
 
 
 class Contents:
-    """The resources of a store, its version and its counts."""
+    """The resources of a store, and its counts."""
 
     def __init__(self, database: Database, connections: Connections) -> None:
         self._dialect = database.dialect
         self._connections = connections
-        self._version = Statement(select(func.coalesce(func.sum(writer.c.commits), 0)), self._dialect)
 
     def resources(self, scope: Scope, after: Resource | None, limit: int) -> Sequence[Resource]:
         """As :meth:`timeline.drivers.contract.EventStore.resources`."""
@@ -39,12 +38,6 @@ class Contents:
             Resource(type=decode(kind), source=decode(source), id=decode(name))
             for kind, source, name in self._rows(page)
         ]
-
-    def version(self) -> str:
-        """As :meth:`timeline.drivers.contract.EventStore.version`."""
-        with self._connections.reading() as cursor:
-            ((commits,),) = self._version.run(cursor).fetchall()
-        return str(commits)
 
     def summary(self) -> Summary:
         """As :meth:`timeline.drivers.contract.EventStore.summary`."""

@@ -24,6 +24,8 @@ class Database(Protocol):
     def dialect(self) -> Dialect:
         """How SQLAlchemy spells statements for it."""
 
+    writers: int
+    """How many transactions that write can go on side by side without waiting for one another, at the most."""
     begin_reading: str
     """Opens a transaction whose statements all show the same moment."""
     begin_writing: str

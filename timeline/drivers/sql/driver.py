@@ -7,6 +7,7 @@ from functools import cached_property
 
 from timeline.drivers.contract import Appended, Driver, Summary
 from timeline.drivers.sql import revision
+from timeline.drivers.sql.changes import Changes
 from timeline.drivers.sql.connections import Connections
 from timeline.drivers.sql.contents import Contents
 from timeline.drivers.sql.database import Database
@@ -37,6 +38,10 @@ class SqlDriver(Driver):
     @cached_property
     def _contents(self) -> Contents:
         return Contents(self._database, self._connections)
+
+    @cached_property
+    def _changes(self) -> Changes:
+        return Changes(self._database, self._connections)
 
     @cached_property
     def _quarantine(self) -> Quarantine:
@@ -71,7 +76,11 @@ class SqlDriver(Driver):
 
     def version(self) -> str:
         with self._database.translated():
-            return self._contents.version()
+            return self._changes.version()
+
+    def changed(self, since: str) -> Collection[Resource] | None:
+        with self._database.translated():
+            return self._changes.changed(since)
 
     def summary(self) -> Summary:
         with self._database.translated():

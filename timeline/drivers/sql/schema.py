@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, SmallInteger, Table
 
-REVISION = "0001"
+REVISION = "0002"
 """The revision of the schema that this program reads and writes."""
 
 metadata = MetaData()
@@ -89,10 +89,23 @@ writer = Table(
     "writer",
     metadata,
     Column("id", SmallInteger, primary_key=True, autoincrement=False),
-    Column("commits", BigInteger, nullable=False),
+    Column("changes", BigInteger, nullable=False),
 )
-"""How many commits added events. A few rows, so that writers of a database that lets them write side by side need not
-wait for one another; their sum is the version of the store."""
+"""How many appends added events. A few rows, so that writers of a database that lets them write side by side need not
+wait for one another."""
+
+change = Table(
+    "change",
+    metadata,
+    Column("writer", SmallInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("mark", LargeBinary, nullable=False),
+    Column("resources", LargeBinary, nullable=False),
+)
+"""To which resources an append added events: their ids, packed, since a row for each would cost an append a good deal
+of its time and room. ``number`` counts those of a writer. ``mark`` is random: it tells apart what has the same number
+in two stores, or in one before and after a backup was restored. The last of each writer are kept. Rows can be deleted
+at any moment: the gap is noticed, and then anything may have changed."""
 
 quarantine = Table(
     "quarantine",

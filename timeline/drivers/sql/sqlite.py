@@ -74,6 +74,7 @@ class Sqlite:
     """A store in one SQLite file, with its write-ahead log beside it."""
 
     dialect = dialect()
+    writers = 1
     begin_reading = "BEGIN"
     begin_writing = "BEGIN IMMEDIATE"  # a plain BEGIN that comes to write fails at once where another writes
 

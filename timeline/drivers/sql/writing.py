@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import itemgetter
-from random import randrange
 from typing import Any
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import insert
 
 from timeline.drivers.contract import Appended
+from timeline.drivers.sql.changes import Log
 from timeline.drivers.sql.codec import encode, pack_message_id
 from timeline.drivers.sql.connections import Connections
 from timeline.drivers.sql.database import Database
 from timeline.drivers.sql.dbapi import Cursor
 from timeline.drivers.sql.ids import Ids
-from timeline.drivers.sql.schema import body, body_digest, event, event_type, resource, stream, writer
+from timeline.drivers.sql.schema import body, body_digest, event, event_type, resource, stream
 from timeline.drivers.sql.statement import Statement
 from timeline.model import LIFE_BOUNDS, Event, Phase, Resource
 
@@ -23,8 +23,6 @@ Stream = tuple[int, int, bytes]
 """Id of the resource, kind, digest of the body."""
 
 _KINDS = {phase: int(phase) if phase in LIFE_BOUNDS else 0 for phase in Phase}
-_WRITERS = 16
-"""Rows of the table ``writer``."""
 
 _by_stream = itemgetter(0)
 
@@ -40,10 +38,7 @@ class Writing:
         self._streams: Ids[Stream] = Ids(database, stream, id="id", given_out=event.c.stream, remember=50_000)
         self._insert_body = Statement(insert(body), database.dialect)
         self._insert_event = Statement(database.insert_new(event), database.dialect)
-        count = update(writer).where(writer.c.id == bindparam("writer")).values(commits=writer.c.commits + 1)
-        self._count = Statement(count, database.dialect)
-        self._insert_writer = Statement(insert(writer), database.dialect)
-        self._writer = randrange(_WRITERS)
+        self._log = Log(database)
 
     def append(self, batch: Sequence[Event]) -> Appended:
         """As :meth:`timeline.drivers.contract.EventStore.append`."""
@@ -74,7 +69,7 @@ class Writing:
             cursor.executemany(self._insert_event.text, rows)
             events = cursor.rowcount
             if events:
-                self._raise_version(cursor)
+                self._log.note(cursor, resources)  # also those of duplicates: telling them apart would need a read
         self._resources.remember(named, resources)
         self._event_types.remember(typed, event_types)
         self._streams.remember(said, streams)
@@ -95,11 +90,6 @@ class Writing:
         fresh = set(new)
         learnt, _ = self._streams.learn(cursor, rows, surely_new={stream for stream in rows if stream[2] in fresh})
         return [id or learnt[stream] for stream, id in zip(said, ids, strict=True)], len(new)
-
-    def _raise_version(self, cursor: Cursor) -> None:
-        self._count.run(cursor, {"writer": self._writer})
-        if cursor.rowcount == 0:
-            self._insert_writer.run(cursor, {"id": self._writer, "commits": 1})
 
 
 def _resource_row(key: Resource) -> dict[str, Any]:
