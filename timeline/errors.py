@@ -9,6 +9,7 @@
     ├── InputError                 a file of notifications that cannot be read
     ├── ResourceNotFound           no event speaks of this resource
     ├── AmbiguousResource          an id that several resources have
+    ├── PackageMissing             a package that an answer in columns needs is not installed
     └── StoreError
         ├── StoreUrlError          a store URL that cannot be understood
         ├── DriverMissing          the package that a driver needs is not installed
@@ -72,6 +73,10 @@ class AmbiguousResource(TimelineError):
     def __init__(self, message: str, candidates: tuple[str, ...]) -> None:
         super().__init__(message)
         self.candidates = candidates
+
+
+class PackageMissing(TimelineError):
+    """A package that an answer in columns needs is not installed; the message says how to install it."""
 
 
 class StoreError(TimelineError):
