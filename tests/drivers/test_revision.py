@@ -9,14 +9,18 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
+from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from timeline import drivers, packaged
-from timeline.drivers.conformance.history import VM, event
+from timeline.drivers.conformance.history import VM, event, number
+from timeline.drivers.conformance.quarantine import record
 from timeline.drivers.sql import revision
 from timeline.drivers.sql.schema import REVISION, metadata
+from timeline.drivers.sql.sqlite import Sqlite
 from timeline.errors import StoreForeign, StoreOutdated, StoreTooNew
+from timeline.model import Scope
 
 
 @pytest.fixture
@@ -56,6 +60,89 @@ def test_the_migrations_make_the_tables_that_the_program_uses(path: Path, tmp_pa
     metadata.create_all(engine)
     engine.dispose()
     assert schema_of(path) == schema_of(other)
+
+
+class TestFrom0001:
+    """Stores that were made before the log of changes was kept."""
+
+    @pytest.fixture
+    def older(self, path: Path, tmp_path: Path) -> Path:
+        """A store of that age, with events."""
+        with closing(drivers.open(f"sqlite:///{path}")) as driver:
+            driver.append([event(2), event(1, "large", of=number(1))])
+            driver.put([record("aa")])
+        with closing(sqlite3.connect(path)) as database:
+            database.executescript(
+                """
+                DROP TABLE change;
+                DROP TABLE writer;
+                CREATE TABLE writer (
+                    id SMALLINT NOT NULL,
+                    commits BIGINT NOT NULL,
+                    PRIMARY KEY (id)
+                );
+                INSERT INTO writer VALUES (3, 1), (11, 1);
+                UPDATE alembic_version SET version_num = '0001';
+                """
+            )
+        assert words_of(path) == words_of(made_at("0001", tmp_path / "0001.db"))
+        return path
+
+    def test_it_is_outdated_until_init_is_run(self, older: Path) -> None:
+        with closing(drivers.open(f"sqlite:///{older}")) as driver:
+            for call in (driver.version, lambda: driver.append([event(3)]), lambda: driver.changed("0")):
+                with pytest.raises(StoreOutdated, match="schema 0001, older than"):
+                    call()
+            driver.prepare()
+            assert driver.summary().revision == REVISION
+
+    def test_init_keeps_all_that_is_in_it(self, older: Path) -> None:
+        with closing(drivers.open(f"sqlite:///{older}")) as driver:
+            driver.prepare()
+            assert list(driver.events(Scope())) == [event(1), event(2), event(1, "large", of=number(1))]
+            assert list(driver.events([VM], last_per_body=True)) == [event(2)]
+            assert driver.append([event(1), event(2)]).events == 0
+            assert [one.id for one in driver.list()] == ["aa"]
+        assert words_of(older) == words_of(made_at(REVISION, older.parent / "new.db"))
+
+    def test_afterwards_what_is_new_is_told_and_what_was_is_not_known(self, older: Path) -> None:
+        with closing(drivers.open(f"sqlite:///{older}")) as driver:
+            driver.prepare()
+            token = driver.version()
+            assert list(driver.changed(token) or []) == []
+            driver.append([event(7, of=number(1))])
+            assert list(driver.changed(token) or []) == [number(1)]
+            assert [driver.changed(before) for before in ("0", "1", "2", "3")] == [None] * 4
+
+    def test_an_empty_one_begins_with_nothing(self, tmp_path: Path) -> None:
+        path = made_at("0001", tmp_path / "0001.db")
+        with closing(drivers.open(f"sqlite:///{path}")) as driver:
+            driver.prepare()
+            token = driver.version()
+            driver.append([event(1)])
+            assert list(driver.changed(token) or []) == [VM]
+
+    def test_a_program_of_that_age_that_is_still_connected_adds_nothing(self, older: Path) -> None:
+        with closing(sqlite3.connect(older)) as connected:
+            connected.execute("SELECT commits FROM writer").fetchall()
+            with closing(drivers.open(f"sqlite:///{older}")) as driver:
+                driver.prepare()
+            with pytest.raises(sqlite3.OperationalError, match="no such column: commits"):
+                connected.execute("UPDATE writer SET commits = commits + 1 WHERE id = 3")
+
+
+def made_at(revision_number: str, path: Path) -> Path:
+    """An empty store as it was made at the time of a revision."""
+    with Sqlite(f"sqlite:///{path}", str(path), 1.0).migrating() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(packaged.path("migrations")))
+        command.upgrade(config, revision_number)
+    return path
+
+
+def words_of(path: Path) -> list[tuple[str, list[str]]]:
+    """The schema, whatever space stands in it."""
+    return [(name, sql.split()) for name, sql in schema_of(path)]
 
 
 def test_migrations_import_nothing_of_ours() -> None:

@@ -94,6 +94,18 @@ class TestPlans:
         (step,) = _plan(path, seen[-1])
         assert step.startswith("SEARCH resource USING COVERING INDEX resource_key (type=?")
 
+    def test_what_has_changed_is_sought(self, watched: tuple[SqlDriver, list[str]], path: Path) -> None:
+        driver, seen = watched
+        before = driver.version()
+        driver.append([event(300, of=number(1))])
+        seen.clear()
+        assert driver.changed(before) == [number(1)]
+        (last, since, names) = (text for text in seen if text.startswith("SELECT"))
+        (scan,) = [step for step in _plan(path, last) if "SCAN" in step]
+        assert scan.startswith("SCAN writer")  # a row for each writer, of which SQLite has one
+        for text in (since, names):
+            assert [step for step in _plan(path, text) if "SCAN" in step or "TEMP" in step] == []
+
 
 class TestIds:
     def test_what_was_rolled_back_is_not_remembered(self, driver: Driver, url: str) -> None:

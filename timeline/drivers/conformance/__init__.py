@@ -17,6 +17,7 @@ store, and the rest is inherited::
 from __future__ import annotations
 
 from timeline.drivers.conformance.appending import Appending
+from timeline.drivers.conformance.changing import Changing
 from timeline.drivers.conformance.concurrency import Concurrency
 from timeline.drivers.conformance.identity import Identity
 from timeline.drivers.conformance.quarantine import Quarantining
@@ -25,5 +26,5 @@ from timeline.drivers.conformance.reading import Reading
 __all__ = ["DriverConformance"]
 
 
-class DriverConformance(Appending, Reading, Concurrency, Identity, Quarantining):
+class DriverConformance(Appending, Reading, Changing, Concurrency, Identity, Quarantining):
     """Everything that a driver owes. Override :meth:`store`, and nothing else."""

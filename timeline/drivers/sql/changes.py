@@ -70,7 +70,7 @@ class Changes:
         self._place = database.place
         self._connections = connections
         last = select(writer.c.id, writer.c.changes, change.c.mark).join_from(
-            writer, change, (change.c.writer == writer.c.id) & (change.c.number == writer.c.changes)
+            writer, change, (change.c.writer == writer.c.id) & (change.c.number == writer.c.changes), isouter=True
         )
         self._last = Statement(last.order_by(writer.c.id), database.dialect)
         since = select(change.c.mark, change.c.resources).order_by(change.c.number)
@@ -85,7 +85,8 @@ class Changes:
         """As :meth:`timeline.drivers.contract.EventStore.version`."""
         with self._connections.reading() as cursor:
             last = self._last.run(cursor).fetchall()
-        return ",".join(f"{writer}.{number}.{mark.hex()}" for writer, number, mark in last) or _NOTHING
+        # Without its mark, which someone has deleted, a change is in no token that is known again
+        return ",".join(f"{writer}.{number}.{(mark or b'').hex()}" for writer, number, mark in last) or _NOTHING
 
     def changed(self, since: str) -> Collection[Resource] | None:
         """As :meth:`timeline.drivers.contract.EventStore.changed`."""
@@ -93,11 +94,11 @@ class Changes:
         if token is None:
             return None
         with self._connections.reading_at_once() as cursor:
-            last = {writer: (number, mark) for writer, number, mark in self._last.run(cursor).fetchall()}
+            last = {writer: number for writer, number, _ in self._last.run(cursor).fetchall()}
             if not token.keys() <= last.keys():
                 return None
             ids: set[int] = set()
-            for writer, (number, _) in last.items():
+            for writer, number in last.items():
                 noted = self._noted(cursor, writer, token.get(writer), number)
                 if noted is None:
                     return None
