@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from timeline import clock, drivers
 from timeline.clock import Instant
@@ -19,8 +21,13 @@ from timeline.replay import Timeline, state
 
 if TYPE_CHECKING:
     # definitions and all that reads notifications are loaded when they are first needed: a question does not need them
+    import pyarrow
+
     from timeline.definitions import Definitions
+    from timeline.engine.fleets import Fleets
     from timeline.engine.ingest import Source
+    from timeline.replay.fleet import Fleet
+    from timeline.replay.options import JoinCounts, Policy, Unit
 
 BATCH = 1_000
 """Notifications that are stored in one transaction, unless told otherwise."""
@@ -41,6 +48,8 @@ class Engine:
     def __init__(self, driver: Driver, definitions: Definitions | None = None) -> None:
         self._driver = driver
         self._definitions = definitions
+        self._fleets: Fleets | None = None
+        self._lock = Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -133,6 +142,101 @@ class Engine:
             ):
                 yield each
 
+    def join(
+        self,
+        samples: Any,
+        fields: Sequence[str] | None = None,
+        *,
+        type: str | None = None,
+        source: str = "",
+        columns: Mapping[str, str] | None = None,
+        unit: Unit = "us",
+        policy: Policy = "at",
+        period: int | None = None,
+        cumulative: bool | Collection[str] | None = None,
+        prefix: str = "",
+        collected: bool = False,
+        since: bool = False,
+        as_known_at: Instant | None = None,
+        progress: Callable[[JoinCounts], None] | None = None,
+    ) -> Any:
+        """Samples with what was in force at their times: for each what ``timeline(...).at(timestamp)`` says.
+
+        What comes in goes out, its rows in their order, its own columns untouched: an Arrow table, a record batch or a
+        reader of batches (lazily), a pandas or a polars frame; of any other object with the Arrow PyCapsule interface
+        an Arrow table; of an iterable of dicts an iterator of dicts (lazily). Added are ``existence`` and the
+        ``fields``, all unless given, dictionary-encoded; a field whose values are of several kinds is JSON. Dicts get
+        the values as they are, and of all fields those that are in force.
+
+        A sample has ``resource_id``, ``timestamp`` and ``meter``; ``columns`` tells what they are called otherwise, as
+        in ``{"timestamp": "time"}``. Whole numbers in ``timestamp`` are in ``unit`` since 1970 UTC. The meter tells
+        the type of the resource by the sample rules of the definitions; ``type``, or a column for it
+        (``{"type": "kind"}``), overrides that. ``source`` is that of all samples, or a column too. A sample without id
+        or time, and of a meter that no rule knows, is ``unknown``: ``progress`` is called with counts that name these
+        meters, once for a table, after each batch otherwise.
+
+        With another policy than ``at`` a sample covers the time up to its timestamp: from the column ``start`` where
+        ``columns`` names one, else for ``period`` microseconds, else from the previous sample of the same id and
+        meter. ``start`` joins what was in force as it begins, ``end`` as it ends; ``split`` makes a row for each
+        segment that it touches, with its share of ``value`` by duration, and with ``row``, ``part_start`` and
+        ``part_end``. Meters that the rules or ``cumulative`` name as such are first turned into deltas.
+
+        ``prefix`` is put before the names of added columns. ``since`` adds when the segment began, ``collected`` for
+        each field whether anything has spoken of it, which tells ``null`` from not collected.
+
+        The segments are kept in memory; when the store has changed since, only what changed is read again. Raises
+        :class:`~timeline.errors.InputError` for samples that cannot be read, and
+        :class:`~timeline.errors.PackageMissing` where columns are to be joined and pyarrow is not installed.
+        """
+        from timeline.engine.joining import Joining
+        from timeline.replay.options import Options
+
+        known_before = _known_before(as_known_at)
+        options = Options(
+            fields=None if fields is None else tuple(dict.fromkeys(fields)),
+            type=type,
+            source=source,
+            columns=dict(columns or {}),
+            unit=unit,
+            policy=policy,
+            period=period,
+            cumulative=cumulative if cumulative is None or isinstance(cumulative, bool) else frozenset(cumulative),
+            prefix=prefix,
+            collected=collected,
+            since=since,
+        )
+        fleet = partial(self._fleet, type, known_before)
+        definitions = lambda: self.definitions  # noqa: E731
+        return Joining(self._driver, definitions, fleet, options, known_before, progress).joined(samples)
+
+    def segments(
+        self,
+        type: str,
+        fields: Sequence[str] | None = None,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        *,
+        source: str = "",
+        as_known_at: Instant | None = None,
+    ) -> pyarrow.Table:
+        """The timelines of all resources of a type as one Arrow table, clipped to ``[start, end)``.
+
+        Columns: ``resource_id``, ``start`` and ``end`` (times in microseconds, UTC; ``end`` is null where open),
+        ``existence``, and the fields, all unless given; each resource's rows in order of time, as
+        :meth:`Timeline.between` tells them. It takes the join to other engines: see the page on them.
+
+        Raises :class:`~timeline.errors.InputError` for a field that is not there.
+        """
+        from timeline.replay.kinds import need_arrow
+        from timeline.replay.options import check_fields
+
+        need_arrow("a table of segments")
+        fleet = self._fleet(type, _known_before(as_known_at))
+        if fields is not None and not set(fields) <= fleet.fields.keys():
+            check_fields(fields, {*fleet.fields, *self.definitions.fields})
+        first, last = (None if bound is None else clock.instant(bound) for bound in (start, end))
+        return fleet.table(fields, first, last, source)
+
     def events(
         self, type: str | None = None, *, source: str | None = None, as_known_at: Instant | None = None
     ) -> Iterator[Event]:
@@ -181,6 +285,14 @@ class Engine:
         from timeline.engine.ingest import retry
 
         return retry(self._driver, self.definitions, self.quarantined() if records is None else records)
+
+    def _fleet(self, type: str | None, known_before: int | None) -> Fleet:
+        from timeline.engine.fleets import Fleets
+
+        with self._lock:
+            if self._fleets is None:
+                self._fleets = Fleets(self._driver)
+        return self._fleets.fleet(type, known_before)
 
     def _states(self, scope: Scope, until: int, known_before: int | None) -> Iterator[State]:
         events = self._driver.events(scope, until=until, known_before=known_before, last_per_body=True)

@@ -1,0 +1,64 @@
+"""The fleets that an engine keeps in memory, and how they are brought up to date."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from itertools import groupby
+from threading import Lock
+
+from timeline.drivers.contract import Driver
+from timeline.model import Resource, Scope
+from timeline.replay.fleet import Fleet
+from timeline.replay.growing import GrowingFleet
+
+KEPT = 4
+"""Fleets that are kept, those that were asked for last."""
+
+Key = tuple[str | None, int | None]
+"""The type, ``None`` for all; and ``known_before``."""
+
+
+class Fleets:
+    """The segments of resources of a type, or of all: kept while the store's version stands still.
+
+    When it moves, the events of those resources are read again to which one was added.
+    """
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._lock = Lock()
+        self._kept: OrderedDict[Key, tuple[str, GrowingFleet, Fleet]] = OrderedDict()
+
+    def fleet(self, type: str | None, known_before: int | None) -> Fleet:
+        """The fleet as it is in the store now."""
+        key = (type, known_before)
+        with self._lock:
+            version = self._driver.version()  # before anything is read: what is committed meanwhile is read again
+            kept = self._kept.pop(key, None)
+            if kept is None or kept[0] != version:
+                growing = self._refreshed(key, kept)
+                kept = version, growing, growing.fleet()
+            self._kept[key] = kept
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+            return kept[2]
+
+    def _refreshed(self, key: Key, kept: tuple[str, GrowingFleet, Fleet] | None) -> GrowingFleet:
+        type, known_before = key
+        scope = Scope(type=type)
+        if kept is not None:
+            version, growing, fleet = kept
+            changed = self._driver.changed(version)
+            of_scope = None if changed is None else [resource for resource in changed if resource in scope]
+            # one by one costs more than all at once where most have changed
+            if of_scope is not None and 2 * len(of_scope) <= len(fleet) and not growing.wasteful:
+                self._read(growing, of_scope, known_before)
+                return growing
+        growing = GrowingFleet()
+        self._read(growing, scope, known_before)
+        return growing
+
+    def _read(self, growing: GrowingFleet, which: Scope | list[Resource], known_before: int | None) -> None:
+        events = self._driver.events(which, known_before=known_before)
+        for resource, of_resource in groupby(events, key=lambda event: event.resource):
+            growing.put(resource, list(of_resource))

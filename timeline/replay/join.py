@@ -1,0 +1,194 @@
+"""Samples joined to the segments in force at their times, over columns, without a store.
+
+The meaning is one sentence: a sample gets what ``timeline(resource).at(timestamp)`` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from timeline.errors import InputError
+from timeline.model import Existence
+from timeline.replay import asof
+from timeline.replay.fleet import EXISTENCES, NOT_COLLECTED, Array, Fleet, encoded, times
+from timeline.replay.options import WORDS, JoinCounts, Options
+from timeline.replay.subjects import Rule, Subjects
+from timeline.replay.times import microseconds
+
+_SMALL = 50_000
+"""Rows of a chunk below which chunks are put together first."""
+
+
+class Joined(NamedTuple):
+    """What was in force for samples."""
+
+    rows: Array
+    """int32: rows of the fleet."""
+    added: pa.Table
+    """The columns that are added."""
+    samples: Array | None = None
+    """int64: which of the samples each row is of; ``None`` where each has one, in turn."""
+    replaced: dict[str, pa.Array] = {}  # noqa: RUF012  # never changed
+    """Columns of the samples that have other values now."""
+
+    def beside(self, samples: pa.Table) -> pa.Table:
+        """The samples with the columns that are added."""
+        if self.samples is not None:
+            samples = samples.take(pa.array(self.samples))
+        for name, column in self.replaced.items():
+            samples = samples.set_column(samples.schema.get_field_index(name), name, column)
+        for field, column in zip(self.added.schema, self.added.columns, strict=True):
+            samples = samples.append_column(field, column)
+        return samples
+
+
+class Join:
+    """Joins samples of one schema to a fleet, batch by batch.
+
+    ``find`` tells the rule of a meter, ``None`` for none. Raises :class:`~timeline.errors.InputError` where the samples
+    have not the columns that are needed, or have one that would be added.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        schema: pa.Schema,
+        options: Options,
+        find: Callable[[str], Rule | None] | None = None,
+        names: Collection[str] = (),
+    ) -> None:
+        """``names`` are those of columns that the samples have besides."""
+        self._fleet = fleet
+        self._options = options
+        self._words = _words(schema, options)
+        fields = fleet.fields if options.fields is None else options.fields
+        self._fields = {name: fleet.field(name) for name in fields}
+        self._subjects = Subjects(
+            fleet,
+            type=options.type,
+            source=options.source,
+            columns=self._words,
+            find=find,
+            describe=options.describe,
+        )
+        self.counts = JoinCounts(kernel="compiled" if asof.COMPILED else "numpy")
+        empty = self._added(np.zeros(0, np.int32))
+        taken = [name for name in empty if name in schema.names or name in names]
+        if taken:
+            raise InputError(f"the samples have a column {taken[0]!r} of their own; give a prefix for what is added")
+        self.added = pa.schema([pa.field(name, column.type) for name, column in empty.items()])
+        """The columns that are added."""
+        self.schema = pa.schema([*schema, *self.added], schema.metadata)
+        """What comes out."""
+
+    def table(self, samples: pa.Table) -> pa.Table:
+        """The samples with what was in force, in the order in which they came."""
+        return self.joined(samples).beside(samples)
+
+    def joined(self, samples: pa.Table) -> Joined:
+        """What was in force, a row for each of the samples, in the order in which they came."""
+        pieces = [self._rows(batch) for batch in self._batches(samples)]
+        self._count(len(samples), pieces)
+        added: dict[str, list[pa.Array]] = {name: [] for name in self.added.names}
+        for rows in pieces:
+            for name, column in self._added(rows).items():
+                added[name].append(column)
+        columns = [pa.chunked_array(added[field.name], field.type) for field in self.added]
+        return Joined(np.concatenate([np.zeros(0, np.int32), *pieces]), pa.table(columns, schema=self.added))
+
+    def dicts(self, joined: Joined, samples: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+        """The samples with what was in force, where they are dicts: values are as the events said them."""
+        options, fleet = self._options, self._fleet
+        rows = joined.rows
+        existence = fleet.existence[rows].tolist()
+        codes = {options.prefix + name: field.codes[rows].tolist() for name, field in self._fields.items()}
+        values = {options.prefix + name: field.values for name, field in self._fields.items()}
+        others = {
+            name: column.to_pylist()
+            for name, column in zip(joined.added.column_names, joined.added.columns, strict=True)
+            if name not in codes
+        }
+        others |= {name: column.to_pylist() for name, column in joined.replaced.items()}
+        which = range(len(rows)) if joined.samples is None else joined.samples.tolist()
+        for place, sample in enumerate(which):
+            told = dict(samples[sample])
+            told |= {name: column[place] for name, column in others.items()}
+            told |= {name: None if (code := of[place]) < 0 else values[name][code] for name, of in codes.items()}
+            told[options.prefix + "existence"] = str(EXISTENCES[existence[place]])
+            yield told
+
+    def _batches(self, samples: pa.Table) -> Iterator[dict[str, pa.Array]]:
+        """The columns that tell a sample's resource and time, in pieces, by our words."""
+        keys = samples.select([self._options.name(word) for word in self._words])
+        chunks = max((column.num_chunks for column in keys.columns), default=1)
+        if chunks > 1 and len(keys) < chunks * _SMALL:
+            keys = keys.combine_chunks()
+        for batch in keys.to_batches():
+            yield dict(zip(self._words, batch.columns, strict=True))
+
+    def _rows(self, columns: dict[str, pa.Array]) -> Array:
+        found = self._subjects.of(columns)
+        instants, unit, valid = microseconds(
+            columns["timestamp"], self._options.unit, name=self._options.describe("timestamp")
+        )
+        fleet = self._fleet
+        rows = asof.locate(found.codes, found.groups, instants, unit, fleet.first, fleet.last, fleet.starts)
+        for known in (found.valid, valid):
+            if known is not None:
+                rows[~known] = 0
+        return rows
+
+    def _added(self, rows: Array) -> dict[str, pa.Array]:
+        """The columns that are added, for rows of the fleet."""
+        options, fleet = self._options, self._fleet
+        gathered = asof.gather(rows, [fleet.existence, *(field.codes for field in self._fields.values())])
+        added = {"existence": fleet.existences(gathered[0][0])}
+        if options.since:
+            added["since"] = times(fleet.starts[rows], rows == 0)
+        for (name, field), (codes, valid) in zip(self._fields.items(), gathered[1:], strict=True):
+            added[name] = encoded(codes, None if valid is None else pa.py_buffer(valid), field.dictionary)
+        if options.collected:
+            for name, field in self._fields.items():
+                added[f"{name}_collected"] = pa.array(field.codes[rows] != NOT_COLLECTED)
+        return {options.prefix + name: column for name, column in added.items()}
+
+    def _count(self, samples: int, pieces: Sequence[Array]) -> None:
+        counts = self.counts
+        counts.samples += samples
+        counts.no_rule = dict(self._subjects.no_rule)
+        for rows in pieces:
+            existence = self._fleet.existence[rows]
+            present, deleted = (int(np.count_nonzero(existence == EXISTENCES.index(each))) for each in _COUNTED)
+            counts.rows += len(rows)
+            counts.present += present
+            counts.deleted += deleted
+            counts.unknown += len(rows) - present - deleted
+
+
+_COUNTED = (Existence.PRESENT, Existence.DELETED)
+
+
+def _words(schema: pa.Schema, options: Options) -> list[str]:
+    """Our words for the columns that are needed. Raises :class:`~timeline.errors.InputError` where one is missing."""
+    for word in options.columns:
+        if word not in WORDS:
+            raise InputError(f"samples have no {word!r} that could be named otherwise; they have {', '.join(WORDS)}")
+    words = ["resource_id", "timestamp"]
+    words += [word for word in ("type", "source", "start") if word in options.columns]
+    if (options.type is None and "type" not in words) or options.name("meter") in schema.names:
+        words.append("meter")
+    for word in words:
+        name = options.name(word)
+        found = len(schema.get_all_field_indices(name))
+        if found == 0:
+            raise InputError(
+                f"the samples have no column {name!r}; they have {', '.join(schema.names) or 'none'}: "
+                f"tell what {word} is called there" + (", or the type of all resources" if word == "meter" else "")
+            )
+        if found > 1:
+            raise InputError(f"the samples have {found} columns that are called {name!r}")
+    return words
