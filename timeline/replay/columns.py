@@ -12,6 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from timeline.errors import InputError
+
 Instants = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -51,6 +53,19 @@ def valid(array: pa.Array) -> Flags | None:
         return None
     flags: Flags = array.is_valid().to_numpy(zero_copy_only=False)
     return flags
+
+
+def both(one: Flags | None, other: Flags | None) -> Flags | None:
+    """Which rows are not null in either of two columns; ``None`` where none is."""
+    if one is None or other is None:
+        return one if other is None else other
+    return one & other
+
+
+def require_numbers(type: pa.DataType, name: str) -> None:
+    """Raise :class:`~timeline.errors.InputError` unless a type is of integers, decimals or floats."""
+    if not (pa.types.is_integer(type) or pa.types.is_decimal(type) or pa.types.is_floating(type)):
+        raise InputError(f"column {name!r} holds {type}: what samples count is numbers")
 
 
 def bitmap(flags: Flags | None) -> pa.Buffer | None:
