@@ -16,9 +16,10 @@ from timeline.cli.options import (
     examples,
     format_option,
     open_engine,
-    print_list,
     print_object,
+    print_rows,
     print_table,
+    rows_format_option,
     source_option,
     store_option,
 )
@@ -45,7 +46,7 @@ _STATES = ("present", "deleted", "unknown", "any")
 @source_option
 @as_known_at_option
 @store_option
-@format_option
+@rows_format_option
 def resources_(
     kind: str | None,
     at: int,
@@ -58,7 +59,6 @@ def resources_(
 ) -> None:
     """List the resources that are there at an instant, and what they are."""
     from timeline.model import Existence
-    from timeline.reports import shapes
 
     wanted = set(Existence) if existence == "any" else {Existence(existence)}
     conditions = _conditions(where)
@@ -66,7 +66,9 @@ def resources_(
     with open_engine(store) as engine:
         states = engine.resources(kind, at, conditions, source=source, existence=wanted, as_known_at=as_known_at)
         if form != "table":
-            print_list(map(shapes.state, states), form)
+            from timeline.reports import rows
+
+            print_rows(states, form, rows.RESOURCES)
             return
         from timeline.reports import tables
 
@@ -112,7 +114,7 @@ def show_(resource: str, at: int, source: str | None, as_known_at: int | None, s
 @source_option
 @as_known_at_option
 @store_option
-@format_option
+@rows_format_option
 def history_(
     resource: str,
     start: int | None,
@@ -124,19 +126,19 @@ def history_(
 ) -> None:
     """Tell the history of a resource, from the first evidence on; with a range, what was in force in it.
 
-    The table shows what changed from line to line; JSON has the whole state of each.
+    The table shows what changed from line to line; the other formats have the whole state of each.
     """
-    from timeline.reports import shapes
-
     _check_range(start, end)
     form = chosen(form)
     with open_engine(store) as engine:
         timeline = _timeline(engine, resource, source, as_known_at)
     segments = timeline.between(start, end)
     if form != "table":
-        print_list(map(shapes.segment, segments), form)
+        from timeline.reports import rows
+
+        print_rows(segments, form, rows.HISTORY)
         return
-    from timeline.reports import formats, tables
+    from timeline.reports import formats, shapes, tables
 
     print_table(tables.history(segments))
     for event in timeline.posthumous:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from timeline.cli.options import (
+    Form,
     as_known_at_option,
     examples,
     open_engine,
-    print_list,
+    print_rows,
     source_option,
     store_option,
 )
@@ -25,13 +26,23 @@ def export_() -> None:
 @source_option
 @as_known_at_option
 @store_option
-def events(kind: str | None, provenance: bool, source: str | None, as_known_at: int | None, store: str) -> None:
+@click.option(
+    "--format",
+    "form",
+    type=Form(["jsonl", "csv", "parquet"]),
+    default="jsonl",
+    show_default=True,
+    help="The dump is jsonl; other programs may want columns.",
+)
+def events(
+    kind: str | None, provenance: bool, source: str | None, as_known_at: int | None, store: str, form: str
+) -> None:
     """Write all events, a line of JSON each, sorted: the canonical dump.
 
     Two stores that hold the same events write the same bytes, however the events came.
     """
-    from timeline.reports import shapes
+    from timeline.reports import rows
 
     with open_engine(store) as engine:
         stored = engine.events(kind, source=source, as_known_at=as_known_at)
-        print_list((shapes.event(each, provenance=provenance) for each in stored), "jsonl")
+        print_rows(stored, form, rows.events(provenance=provenance))

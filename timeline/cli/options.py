@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 
     from timeline.consumers.files import Files
     from timeline.engine import Engine
+    from timeline.reports.rows import Layout, Told
     from timeline.reports.shapes import Shape
 
 DEFAULT_STORE = "sqlite:///timeline.db"
+
+_IN_COLUMNS = ("csv", "parquet")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -38,6 +41,23 @@ class Instant(click.ParamType[int]):
 
 
 INSTANT = Instant()
+
+
+class Form(click.Choice[str]):
+    """A format of answers. Those in columns are refused by name where an answer has no rows."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value in _IN_COLUMNS and value not in self.choices:
+            others = ", ".join(map(str, self.choices))
+            self.fail(f"{value} is for answers in rows, which this command does not give: {others}", param, ctx)
+        form = super().convert(value, param, ctx)
+        if form == "parquet":
+            if sys.stdout.isatty():
+                self.fail("parquet is no text for a screen: send it to a file, as in > rows.parquet", param, ctx)
+            from timeline.replay.kinds import need_arrow
+
+            need_arrow("--format parquet")
+        return form
 
 
 def examples(*commands: str) -> str:
@@ -72,12 +92,21 @@ def definitions_option(command: Command) -> Command:
 
 def format_option(command: Command) -> Command:
     """``--format table|json|jsonl``."""
+    return _format_option("table", "json", "jsonl")(command)
+
+
+def rows_format_option(command: Command) -> Command:
+    """``--format table|json|jsonl|csv|parquet``, for a command that prints rows."""
+    return _format_option("table", "json", "jsonl", *_IN_COLUMNS)(command)
+
+
+def _format_option(*forms: str) -> Callable[[Command], Command]:
     return click.option(
         "--format",
         "form",
-        type=click.Choice(["table", "json", "jsonl"]),
+        type=Form(forms),
         help="A table where a person looks, JSON where a program reads, unless told otherwise.",
-    )(command)
+    )
 
 
 def source_option(command: Command) -> Command:
@@ -137,3 +166,17 @@ def print_list(shapes: Iterable[Shape], form: str) -> None:
     from timeline.reports import formats
 
     formats.write_list(shapes, output(), lines=form == "jsonl")
+
+
+def print_rows(told: Iterable[Told], form: str, layout: Layout[Told]) -> None:
+    """Print rows in any format but a table, as they come, or when the last one has come."""
+    if form == "csv":
+        from timeline.reports import csv
+
+        csv.write(layout, told, output(), screen=sys.stdout.isatty())
+    elif form == "parquet":
+        from timeline.reports import parquet
+
+        parquet.write(layout, told, output())
+    else:
+        print_list(map(layout.shape, told), form)

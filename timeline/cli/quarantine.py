@@ -10,9 +10,10 @@ from timeline.cli.options import (
     examples,
     format_option,
     open_engine,
-    print_list,
     print_object,
+    print_rows,
     print_table,
+    rows_format_option,
     store_option,
 )
 from timeline.cli.program import QUARANTINED
@@ -25,20 +26,20 @@ def quarantine_() -> None:
 
 @quarantine_.command("list", epilog=examples("timeline quarantine list"))
 @store_option
-@format_option
+@rows_format_option
 def list_(store: str, form: str | None) -> None:
     """List what is quarantined and not settled, oldest first."""
-    from timeline.reports import shapes
+    from timeline.reports import rows
 
     form = chosen(form, for_programs="jsonl")
     with open_engine(store) as engine:
-        lines = map(shapes.quarantined, engine.quarantined())
         if form != "table":
-            print_list(lines, form)
+            print_rows(engine.quarantined(), form, rows.QUARANTINE)
             return
         from timeline.reports import tables
 
         names = ("id", "reason", "origin", "received_at", "event_type", "size")
+        lines = map(rows.QUARANTINE.shape, engine.quarantined())
         print_table(tables.rows(names, ((line["id"][:12], *(line[name] for name in names[1:])) for line in lines)))
 
 
