@@ -68,36 +68,49 @@ class Before(NamedTuple):
 class Previous:
     """The previous sample of each resource and meter, through the batches of a stream.
 
-    Order is that of time, then that of rows. Where values are given, a row whose value is null has a previous sample
-    but is no one's: what a counter counted meanwhile is in its next value.
+    Order is that of time, then that of rows. A row of a counter whose value is null has a previous sample but is no
+    one's: what was counted meanwhile is in the next value.
     """
 
     def __init__(self) -> None:
-        # of each key the last row and, if that is null, the last that is not; ordered by key, then by time
+        # of each key the last row and, if that is no one's previous, the last that is; ordered by key, then by time
         self._keys = np.zeros(0, np.int64)
         self._times = np.zeros(0, np.int64)
+        self._read = np.zeros(0, np.bool_)
         self._values: pa.Array | None = None
 
     def apply(
-        self, keys: Rows, times: Instants, values: pa.Array | pa.ChunkedArray | None = None, row0: int = 0
+        self,
+        keys: Rows,
+        times: Instants,
+        values: pa.Array | pa.ChunkedArray | None = None,
+        row0: int = 0,
+        *,
+        counting: Flags | None = None,
     ) -> Before:
         """What came before each row of the next batch, whose rows may be in any order.
 
         ``keys`` has one number for each resource and meter, less than 0 for a row that has none, or no time: nothing
-        comes before it. Values are given with every batch of a stream, or with none. ``row0`` is how many rows of the
-        stream came before this batch.
+        comes before it. Values are given with every batch of a stream, or with none; ``counting`` tells which rows are
+        of counters, all of them unless given. ``row0`` is how many rows of the stream came before this batch.
         Raises :class:`~timeline.errors.InputError` for a row that is older than what an earlier batch had of its key,
         with the row; then nothing of the batch is taken in.
         """
         rows = np.flatnonzero(keys >= 0)
         carried = len(self._keys)
+        read = np.ones(len(keys), np.bool_)
         every_key = np.concatenate((self._keys, keys[rows]))
         every_time = np.concatenate((self._times, times[rows]))
         pool = None if values is None else columns.one(values)
-        if pool is not None and len(rows) < len(keys):
-            pool = pool.take(pa.array(rows))
-        if pool is not None and self._values is not None:
-            pool = pa.concat_arrays([self._values, pool])
+        if pool is not None:
+            flags = columns.valid(pool)
+            if flags is not None:
+                read = flags if counting is None else flags | ~counting
+            if len(rows) < len(keys):
+                pool = pool.take(pa.array(rows))
+            if self._values is not None:
+                pool = pa.concat_arrays([self._values, pool])
+        every_read = np.concatenate((self._read, read[rows]))
 
         order = _order(every_key, every_time)
         ordered = every_key[order]
@@ -106,8 +119,7 @@ class Previous:
         if bool((~begins & (order < carried) & (np.roll(order, 1) >= carried)).any()):
             self._refuse_older(keys, times, row0)
         heads = np.maximum.accumulate(np.where(begins, places, 0))
-        flags = None if pool is None else columns.valid(pool)
-        readings = places if flags is None else np.maximum.accumulate(np.where(flags[order], places, -1))
+        readings = np.maximum.accumulate(np.where(every_read[order], places, -1))
         before = np.concatenate((places[:1] - 1, readings[:-1]))
         has = before >= heads
 
@@ -127,7 +139,7 @@ class Previous:
         last = readings[ends]
         ends[last[last >= heads[ends]]] = True
         kept = order[ends]
-        self._keys, self._times = every_key[kept], every_time[kept]
+        self._keys, self._times, self._read = every_key[kept], every_time[kept], every_read[kept]
         self._values = None if pool is None else pool.take(pa.array(kept))
         return Before(starts, known, said)
 
