@@ -233,7 +233,9 @@ class Engine:
         need_arrow("a table of segments")
         fleet = self._fleet(type, _known_before(as_known_at))
         if fields is not None and not set(fields) <= fleet.fields.keys():
-            check_fields(fields, {*fleet.fields, *self.definitions.fields})
+            from timeline.engine.joining import fields_of
+
+            check_fields(fields, {*fleet.fields, *fields_of(self.definitions)})
         first, last = (None if bound is None else clock.instant(bound) for bound in (start, end))
         return fleet.table(fields, first, last, source)
 

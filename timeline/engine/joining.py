@@ -137,7 +137,7 @@ class Joining:
             options = msgspec.structs.replace(options, fields=tuple(fleet.fields))
         elif not set(options.fields) <= fleet.fields.keys():
             # a field of which nothing has spoken yet is none the less one
-            check_fields(options.fields, {*fleet.fields, *self._definitions().fields})
+            check_fields(options.fields, {*fleet.fields, *fields_of(self._definitions())})
         return Join(fleet, schema, options, find=self._find, names=names)
 
     def _find(self, meter: str) -> SampleRule | None:
@@ -146,3 +146,8 @@ class Joining:
     def _tell(self, join: Join) -> None:
         if self._progress is not None:
             self._progress(join.counts)
+
+
+def fields_of(definitions: Definitions) -> set[str]:
+    """The names of all fields that definitions can collect."""
+    return {name for definition in definitions for name in definition.fields}

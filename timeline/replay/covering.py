@@ -61,7 +61,7 @@ class Covering:
             keys = self._keys(columns)
             if timed is not None:
                 keys[~timed] = -1
-            before = self._previous.apply(keys, ends, value, row0)
+            before = self._previous.apply(keys, ends, value, row0, counting=counting)
             starts = before.starts if starts is ends else starts
             if value is not None and counting is not None and before.values is not None:
                 earlier = before.values.take(pa.array(np.arange(len(value)), mask=~counting))

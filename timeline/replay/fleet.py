@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from timeline.errors import InputError
 from timeline.model import Existence, Json, Resource
+from timeline.replay.kinds import Kind
 
 Array = np.ndarray[Any, Any]
 
@@ -25,26 +26,35 @@ NULL, NOT_COLLECTED = -1, -2
 
 TIME = pa.timestamp("us", tz="UTC")
 
+AS_JSON = {"timeline:encoding": "json"}
+"""What marks an Arrow field whose texts are JSON."""
+
 _OPEN = np.iinfo(np.int64).max
 
 
 class Field:
     """What a field is in each row: codes, and the dictionary that they point into."""
 
-    def __init__(self, codes: Array, dictionary: Callable[[], pa.Array], values: Callable[[], Sequence[Json]]) -> None:
+    def __init__(
+        self, codes: Array, dictionary: Callable[[], tuple[Kind, pa.Array]], values: Callable[[], Sequence[Json]]
+    ) -> None:
         self.codes = codes
         """int8, int16 or int32, one a row; negative where there is no value."""
         self._make_dictionary = dictionary
         self._make_values = values
-        self._dictionary: pa.Array | None = None
+        self._dictionary: tuple[Kind, pa.Array] | None = None
         self._values: Sequence[Json] | None = None
 
     @property
     def dictionary(self) -> pa.Array:
         """The values, as an Arrow array of the one kind that they have; of several kinds, as JSON."""
-        if self._dictionary is None:
-            self._dictionary = self._make_dictionary()
-        return self._dictionary
+        return self._made()[1]
+
+    def named(self, name: str) -> pa.Field:
+        """The Arrow field of a column of this; JSON is marked as such."""
+        kind, dictionary = self._made()
+        type = pa.dictionary(pa.from_numpy_dtype(self.codes.dtype), dictionary.type)
+        return pa.field(name, type, metadata=AS_JSON if kind is Kind.JSON else None)
 
     @property
     def values(self) -> Sequence[Json]:
@@ -52,6 +62,11 @@ class Field:
         if self._values is None:
             self._values = self._make_values()
         return self._values
+
+    def _made(self) -> tuple[Kind, pa.Array]:
+        if self._dictionary is None:
+            self._dictionary = self._make_dictionary()
+        return self._dictionary
 
 
 class Names(NamedTuple):
@@ -141,7 +156,7 @@ class Fleet:
         if name in self.fields:
             return self.fields[name]
         codes = np.full(len(self.starts), NOT_COLLECTED, np.int8)
-        return Field(codes, lambda: pa.array([], pa.string()), list)
+        return Field(codes, lambda: (Kind.TEXT, pa.array([], pa.string())), list)
 
     def column(self, name: str, rows: Array) -> pa.DictionaryArray:
         """A field in the segments in ``rows``."""
@@ -192,7 +207,7 @@ def from_segments(segments: pa.Table, type: str = "", source: str = "") -> Fleet
     except KeyError as error:
         raise InputError(f"{error.args[0]!r} is no existence; there are {', '.join(meaning)}") from None
     fields = {
-        name: _field(segments[name])
+        name: _field(segments.schema.field(name), segments[name])
         for name in segments.column_names
         if name not in ("resource_id", "start", "end", "existence")
     }
@@ -227,14 +242,13 @@ def times(instants: Array, null: Array | None) -> pa.Array:
     return pa.Array.from_buffers(TIME, len(instants), [valid, pa.py_buffer(np.ascontiguousarray(instants))])
 
 
-def _field(column: pa.ChunkedArray) -> Field:
+def _field(named: pa.Field, column: pa.ChunkedArray) -> Field:
     array = _encoded(column)
     codes = np.where(_numpy(array.indices.is_valid()), _numpy(array.indices.fill_null(0)), NULL)
     dictionary = array.dictionary
-    codes = codes.astype(np.min_scalar_type(-max(len(dictionary), 2)))
-    return Field(
-        np.concatenate((np.array([NOT_COLLECTED], codes.dtype), codes)), lambda: dictionary, dictionary.to_pylist
-    )
+    codes = np.concatenate(([NOT_COLLECTED], codes)).astype(np.min_scalar_type(-max(len(dictionary), 2)))
+    kind = Kind.JSON if (named.metadata or {}).get(b"timeline:encoding") == b"json" else Kind.TEXT
+    return Field(codes, lambda: (kind, dictionary), dictionary.to_pylist)
 
 
 def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:

@@ -200,7 +200,7 @@ class _Values:
         codes, count = self.column.sealed(), len(self._said)
         return Field(codes, partial(self._dictionary, codes, count, live), partial(self._values, count))
 
-    def _dictionary(self, codes: Array, count: int, live: Callable[[], Array]) -> pa.Array:
+    def _dictionary(self, codes: Array, count: int, live: Callable[[], Array]) -> tuple[Kind, pa.Array]:
         kinds = [kind for kind, first in list(self._met.items()) if first < count]
         if len(kinds) > 1:
             return self._of_several_kinds(codes, count, live())
@@ -210,15 +210,15 @@ class _Values:
         if len(made) < count:
             made = pa.concat_arrays([made, arrow_array(kind, self._said[len(made) : count])])
             self._made = kind, made
-        return made[:count]
+        return kind, made[:count]
 
-    def _of_several_kinds(self, codes: Array, count: int, live: Array) -> pa.Array:
+    def _of_several_kinds(self, codes: Array, count: int, live: Array) -> tuple[Kind, pa.Array]:
         # values that are no longer in any segment have no say in what kind the column is
         used = set(np.unique(codes[live]).tolist()) - {NULL, NOT_COLLECTED}
         kind = common(kind_of(self._said[code]) or Kind.JSON for code in used)
         stand_in = self._said[min(used)] if used else b'""'
         said = [self._said[code] if kind is Kind.JSON or code in used else stand_in for code in range(count)]
-        return arrow_array(kind, said)
+        return kind, arrow_array(kind, said)
 
     def _values(self, count: int) -> Sequence[Json]:
         decoded = self._decoded

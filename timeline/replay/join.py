@@ -11,13 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from timeline import clock
 from timeline.errors import InputError
 from timeline.model import Existence
 from timeline.replay import asof
-from timeline.replay.fleet import EXISTENCES, NOT_COLLECTED, Array, Fleet, encoded, times
+from timeline.replay.covering import Covering
+from timeline.replay.fleet import EXISTENCES, NOT_COLLECTED, TIME, Array, Fleet, encoded, times
 from timeline.replay.options import WORDS, JoinCounts, Options
 from timeline.replay.subjects import Rule, Subjects
-from timeline.replay.times import microseconds
+from timeline.replay.times import Times, microseconds
 
 _SMALL = 50_000
 """Rows of a chunk below which chunks are put together first."""
@@ -76,11 +78,16 @@ class Join:
             describe=options.describe,
         )
         self.counts = JoinCounts(kernel="compiled" if asof.COMPILED else "numpy")
+        self._covering = None if options.policy == "at" else Covering(fleet, options, find)
         empty = self._added(np.zeros(0, np.int32))
+        if options.policy == "split":
+            none = np.zeros(0, np.int64)
+            empty |= self._parts(none, times(none, None), times(none, None))
         taken = [name for name in empty if name in schema.names or name in names]
         if taken:
             raise InputError(f"the samples have a column {taken[0]!r} of their own; give a prefix for what is added")
-        self.added = pa.schema([pa.field(name, column.type) for name, column in empty.items()])
+        marked = {options.prefix + name: field.named(options.prefix + name) for name, field in self._fields.items()}
+        self.added = pa.schema([marked.get(name) or pa.field(name, column.type) for name, column in empty.items()])
         """The columns that are added."""
         self.schema = pa.schema([*schema, *self.added], schema.metadata)
         """What comes out."""
@@ -90,15 +97,37 @@ class Join:
         return self.joined(samples).beside(samples)
 
     def joined(self, samples: pa.Table) -> Joined:
-        """What was in force, a row for each of the samples, in the order in which they came."""
-        pieces = [self._rows(batch) for batch in self._batches(samples)]
-        self._count(len(samples), pieces)
+        """What was in force, in the order in which the samples came."""
+        if self._covering is not None:
+            return self._covered(samples, self._covering)
+        pieces = []
         added: dict[str, list[pa.Array]] = {name: [] for name in self.added.names}
-        for rows in pieces:
+        for columns in self._batches(samples):
+            found, told = self._subjects.of(columns), self._times(columns)
+            fleet = self._fleet
+            rows = asof.locate(found.codes, found.groups, told.times, told.unit, fleet.first, fleet.last, fleet.starts)
+            for known in (found.valid, told.valid):
+                if known is not None:
+                    rows[~known] = 0
+            self._count(len(rows), rows)
+            pieces.append(rows)
             for name, column in self._added(rows).items():
                 added[name].append(column)
-        columns = [pa.chunked_array(added[field.name], field.type) for field in self.added]
-        return Joined(np.concatenate([np.zeros(0, np.int32), *pieces]), pa.table(columns, schema=self.added))
+        chunks = [pa.chunked_array(added[field.name], field.type) for field in self.added]
+        return Joined(np.concatenate([np.zeros(0, np.int32), *pieces]), pa.table(chunks, schema=self.added))
+
+    def _covered(self, samples: pa.Table, covering: Covering) -> Joined:
+        row0 = self.counts.samples
+        columns = self._whole(samples)
+        found, told = self._subjects.of(columns), self._times(columns)
+        covered = covering.of(columns, found, told, row0)
+        self._count(len(samples), covered.rows)
+        added = self._added(covered.rows)
+        if covered.samples is not None and covered.start is not None and covered.end is not None:
+            untimed = None if told.valid is None else ~told.valid[covered.samples]
+            added |= self._parts(covered.samples + row0, times(covered.start, untimed), times(covered.end, untimed))
+        replaced = {} if covered.value is None else {self._options.name("value"): covered.value}
+        return Joined(covered.rows, pa.table(added, schema=self.added), covered.samples, replaced)
 
     def dicts(self, joined: Joined, samples: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         """The samples with what was in force, where they are dicts: values are as the events said them."""
@@ -108,7 +137,7 @@ class Join:
         codes = {options.prefix + name: field.codes[rows].tolist() for name, field in self._fields.items()}
         values = {options.prefix + name: field.values for name, field in self._fields.items()}
         others = {
-            name: column.to_pylist()
+            name: _plain(column)
             for name, column in zip(joined.added.column_names, joined.added.columns, strict=True)
             if name not in codes
         }
@@ -130,17 +159,19 @@ class Join:
         for batch in keys.to_batches():
             yield dict(zip(self._words, batch.columns, strict=True))
 
-    def _rows(self, columns: dict[str, pa.Array]) -> Array:
-        found = self._subjects.of(columns)
-        instants, unit, valid = microseconds(
-            columns["timestamp"], self._options.unit, name=self._options.describe("timestamp")
-        )
-        fleet = self._fleet
-        rows = asof.locate(found.codes, found.groups, instants, unit, fleet.first, fleet.last, fleet.starts)
-        for known in (found.valid, valid):
-            if known is not None:
-                rows[~known] = 0
-        return rows
+    def _whole(self, samples: pa.Table) -> dict[str, pa.Array]:
+        """The columns that are needed, each in one piece: the samples of a series are to be seen together."""
+        keys = samples.select([self._options.name(word) for word in self._words]).combine_chunks()
+        return {
+            word: column.chunk(0)
+            if column.num_chunks == 1
+            else pa.concat_arrays(column.chunks or [pa.array([], column.type)])
+            for word, column in zip(self._words, keys.columns, strict=True)
+        }
+
+    def _times(self, columns: Mapping[str, pa.Array]) -> Times:
+        name, row0 = self._options.name("timestamp"), self.counts.samples
+        return microseconds(columns["timestamp"], self._options.unit, name=name, row0=row0)
 
     def _added(self, rows: Array) -> dict[str, pa.Array]:
         """The columns that are added, for rows of the fleet."""
@@ -156,17 +187,27 @@ class Join:
                 added[f"{name}_collected"] = pa.array(field.codes[rows] != NOT_COLLECTED)
         return {options.prefix + name: column for name, column in added.items()}
 
-    def _count(self, samples: int, pieces: Sequence[Array]) -> None:
-        counts = self.counts
+    def _parts(self, rows: Array, start: pa.Array, end: pa.Array) -> dict[str, pa.Array]:
+        prefix = self._options.prefix
+        return {f"{prefix}row": pa.array(rows), f"{prefix}part_start": start, f"{prefix}part_end": end}
+
+    def _count(self, samples: int, rows: Array) -> None:
+        counts, existence = self.counts, self._fleet.existence[rows]
+        present, deleted = (int(np.count_nonzero(existence == EXISTENCES.index(each))) for each in _COUNTED)
         counts.samples += samples
+        counts.rows += len(rows)
+        counts.present += present
+        counts.deleted += deleted
+        counts.unknown += len(rows) - present - deleted
         counts.no_rule = dict(self._subjects.no_rule)
-        for rows in pieces:
-            existence = self._fleet.existence[rows]
-            present, deleted = (int(np.count_nonzero(existence == EXISTENCES.index(each))) for each in _COUNTED)
-            counts.rows += len(rows)
-            counts.present += present
-            counts.deleted += deleted
-            counts.unknown += len(rows) - present - deleted
+
+
+def _plain(column: pa.ChunkedArray) -> list[Any]:
+    """A column as Python has it; times as text in full."""
+    if column.type != TIME:
+        plain: list[Any] = column.to_pylist()
+        return plain
+    return [None if at is None else clock.format(at) for at in column.cast(pa.int64()).to_pylist()]
 
 
 _COUNTED = (Existence.PRESENT, Existence.DELETED)
@@ -179,6 +220,8 @@ def _words(schema: pa.Schema, options: Options) -> list[str]:
             raise InputError(f"samples have no {word!r} that could be named otherwise; they have {', '.join(WORDS)}")
     words = ["resource_id", "timestamp"]
     words += [word for word in ("type", "source", "start") if word in options.columns]
+    if options.policy != "at" and (options.cumulative or options.name("value") in schema.names):
+        words.append("value")
     if (options.type is None and "type" not in words) or options.name("meter") in schema.names:
         words.append("meter")
     for word in words:
