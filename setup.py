@@ -56,7 +56,7 @@ setup(
         Extension(
             "timeline.replay._asof",
             ["timeline/replay/_asof.c"],
-            depends=["timeline/replay/asof_kernel.h"],
+            depends=["timeline/replay/asof_gather.h", "timeline/replay/asof_kernel.h"],
             extra_compile_args=["-O3"],
             py_limited_api=True,
             optional=True,  # where it cannot be built, timeline.replay.asof_numpy gives the same answers

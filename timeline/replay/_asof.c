@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "asof_gather.h"
 #include "asof_kernel.h"
 
 /* A buffer of integers: its number format as a bit for each width in bytes. */
@@ -16,6 +17,7 @@
 #define ANY_SIGNED (SIGNED(1) | SIGNED(2) | SIGNED(4) | SIGNED(8))
 #define ANY_INTEGER (ANY_SIGNED | UNSIGNED(1) | UNSIGNED(2) | UNSIGNED(4) | UNSIGNED(8))
 #define ANY_CODE (SIGNED(1) | SIGNED(2) | SIGNED(4))
+#define CODE_TYPES "int8, int16 or int32"
 
 typedef struct {
     Py_buffer view;
@@ -176,10 +178,10 @@ static PyObject *any_negative(PyObject *module, PyObject *object)
     (void)module;
     numbers codes;
     PyObject *answer = NULL;
-    if (take(object, "codes", ANY_CODE, "int8, int16 or int32", 0, &codes)) {
+    if (take(object, "codes", ANY_CODE, CODE_TYPES, 0, &codes)) {
         bool found;
         Py_BEGIN_ALLOW_THREADS
-        found = asof_any_negative(codes.view.buf, (int)codes.view.itemsize, codes.length);
+        found = asof_any_negative(codes.view.buf, (size_t)codes.view.itemsize, codes.length);
         Py_END_ALLOW_THREADS
         answer = PyBool_FromLong(found);
     }
@@ -187,47 +189,118 @@ static PyObject *any_negative(PyObject *module, PyObject *object)
     return answer;
 }
 
-PyDoc_STRVAR(gather_doc, "gather(positions, columns)\n--\n\n"
-                         "Take the codes at the positions: columns is a list of (codes, indices, validity or None),\n"
-                         "the latter two to be written. Returns how many of each are null.");
+/* The columns of a call: for each the buffers of codes, indices and validity. */
+enum { CODES, INDICES, VALIDITY, COLUMN_BUFFERS };
 
-/* Takes the buffers of one column: codes, indices, validity. */
-static int take_column(PyObject *tuple, size_t rows, size_t samples, numbers *taken, asof_column *column)
+typedef struct {
+    size_t count;
+    size_t rows;
+    numbers *taken;
+    asof_column *columns;
+} column_list;
+
+static int allocate_columns(PyObject *list, column_list *out)
 {
-    PyObject *codes, *indices, *validity;
-    if (!PyTuple_Check(tuple)) {
-        PyErr_SetString(PyExc_TypeError, "A column must be a tuple of codes, indices and validity.");
+    memset(out, 0, sizeof *out);
+    if (!PyList_Check(list)) {
+        PyErr_SetString(PyExc_TypeError, "columns must be a list.");
         return 0;
     }
-    if (!PyArg_ParseTuple(tuple, "OOO", &codes, &indices, &validity) ||
-        !take(codes, "codes", ANY_CODE, "int8, int16 or int32", 0, &taken[0]) ||
-        !take(indices, "indices", taken[0].kind, "codes", 1, &taken[1]))
-        return 0;
-    if (validity != Py_None) {
-        if (!take(validity, "validity", UNSIGNED(1), "uint8", 1, &taken[2]))
-            return 0;
-        if (taken[2].length != samples / 8 + (samples % 8 != 0)) {
-            PyErr_SetString(PyExc_ValueError, "validity must have a bit for each position.");
-            return 0;
-        }
-    }
-    if (taken[0].length != rows || taken[1].length != samples) {
-        PyErr_SetString(PyExc_ValueError, "All columns must have one length, and all indices that of the positions.");
+    size_t count = (size_t)PyList_Size(list);
+    out->taken = calloc(COLUMN_BUFFERS * count + 1, sizeof *out->taken);
+    out->columns = calloc(count + 1, sizeof *out->columns);
+    if (out->taken == NULL || out->columns == NULL) {
+        PyErr_NoMemory();
         return 0;
     }
-    column->codes = taken[0].view.buf;
-    column->size = (int)taken[0].view.itemsize;
-    column->indices = taken[1].view.buf;
-    column->validity = validity == Py_None ? NULL : taken[2].view.buf;
-    column->nulls = 0;
+    out->count = count;
     return 1;
 }
 
-static PyObject *null_counts(const asof_column *columns, size_t count)
+static void release_columns(column_list *list)
 {
-    PyObject *list = PyList_New((Py_ssize_t)count);
-    for (size_t k = 0; list != NULL && k < count; k++) {
-        PyObject *nulls = PyLong_FromSize_t(columns[k].nulls);
+    release(list->taken, COLUMN_BUFFERS * list->count);
+    free(list->taken);
+    free(list->columns);
+}
+
+/* Takes the codes of column k; all have one length. */
+static int take_codes(PyObject *object, column_list *list, size_t k)
+{
+    numbers *codes = &list->taken[COLUMN_BUFFERS * k + CODES];
+    if (!take(object, "codes", ANY_CODE, CODE_TYPES, 0, codes))
+        return 0;
+    if (k == 0)
+        list->rows = codes->length;
+    if (codes->length != list->rows) {
+        PyErr_SetString(PyExc_ValueError, "All columns must have one length.");
+        return 0;
+    }
+    list->columns[k].codes = codes->view.buf;
+    list->columns[k].size = (size_t)codes->view.itemsize;
+    return 1;
+}
+
+/* Takes where the samples of column k go. */
+static int take_output(PyObject *indices, PyObject *validity, size_t samples, column_list *list, size_t k)
+{
+    numbers *taken = &list->taken[COLUMN_BUFFERS * k];
+    if (!take(indices, "indices", taken[CODES].kind, "their codes", 1, &taken[INDICES]))
+        return 0;
+    list->columns[k].indices = taken[INDICES].view.buf;
+    bool fits = taken[INDICES].length == samples;
+    if (validity != Py_None) {
+        if (!take(validity, "validity", UNSIGNED(1), "uint8", 1, &taken[VALIDITY]))
+            return 0;
+        list->columns[k].validity = taken[VALIDITY].view.buf;
+        fits = fits && taken[VALIDITY].length == samples / 8 + (samples % 8 != 0);
+    }
+    if (!fits)
+        PyErr_SetString(PyExc_ValueError, "indices must have an element, and validity a bit, for each position.");
+    return fits;
+}
+
+PyDoc_STRVAR(pack_doc, "pack(columns)\n--\n\n"
+                       "Lay columns side by side for gather; None where there is nothing to be won by it.");
+
+static PyObject *pack(PyObject *module, PyObject *list)
+{
+    (void)module;
+    column_list columns;
+    PyObject *answer = NULL;
+    if (!allocate_columns(list, &columns))
+        goto done;
+    for (size_t k = 0; k < columns.count; k++) {
+        PyObject *codes = PyList_GetItem(list, (Py_ssize_t)k);
+        if (codes == NULL || !take_codes(codes, &columns, k))
+            goto done;
+    }
+    size_t stride = asof_stride(columns.columns, columns.count);
+    if (stride == 0 || columns.rows == 0) {
+        answer = Py_NewRef(Py_None);
+        goto done;
+    }
+    if (columns.rows > (size_t)PY_SSIZE_T_MAX / stride) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    answer = PyByteArray_FromStringAndSize(NULL, (Py_ssize_t)(columns.rows * stride));
+    if (answer != NULL) {
+        unsigned char *table = (unsigned char *)PyByteArray_AsString(answer);
+        Py_BEGIN_ALLOW_THREADS
+        asof_pack(columns.columns, columns.count, columns.rows, stride, table);
+        Py_END_ALLOW_THREADS
+    }
+done:
+    release_columns(&columns);
+    return answer;
+}
+
+static PyObject *null_counts(const column_list *columns)
+{
+    PyObject *list = PyList_New((Py_ssize_t)columns->count);
+    for (size_t k = 0; list != NULL && k < columns->count; k++) {
+        PyObject *nulls = PyLong_FromSize_t(columns->columns[k].nulls);
         if (nulls == NULL || PyList_SetItem(list, (Py_ssize_t)k, nulls) < 0) {
             Py_DECREF(list);
             return NULL;
@@ -236,59 +309,69 @@ static PyObject *null_counts(const asof_column *columns, size_t count)
     return list;
 }
 
+PyDoc_STRVAR(gather_doc, "gather(positions, columns, table)\n--\n\n"
+                         "Take the codes at the positions. columns is a list of (codes, indices, validity or None), the\n"
+                         "latter two to be written; table is pack() of these codes, or None. Returns how many of each\n"
+                         "are null.");
+
 static PyObject *gather(PyObject *module, PyObject *arguments)
 {
     (void)module;
-    PyObject *given_positions, *given_columns;
-    if (!PyArg_ParseTuple(arguments, "OO!:gather", &given_positions, &PyList_Type, &given_columns))
+    PyObject *given_positions, *given_columns, *given_table;
+    if (!PyArg_ParseTuple(arguments, "OOO:gather", &given_positions, &given_columns, &given_table))
         return NULL;
-    size_t count = (size_t)PyList_Size(given_columns), rows = 0, taken_count = 1 + 3 * count;
-    numbers *taken = calloc(taken_count, sizeof *taken);
-    asof_column *columns = calloc(count + 1, sizeof *columns);
+    enum { POSITIONS, TABLE, GATHER_BUFFERS };
+    numbers taken[GATHER_BUFFERS];
+    for (int i = 0; i < GATHER_BUFFERS; i++)
+        taken[i].view.obj = NULL;
+    column_list columns;
     PyObject *answer = NULL;
-    if (taken == NULL || columns == NULL) {
-        PyErr_NoMemory();
+    if (!allocate_columns(given_columns, &columns) ||
+        !take(given_positions, "positions", SIGNED(4), "int32", 0, &taken[POSITIONS]))
         goto done;
-    }
-    if (!take(given_positions, "positions", SIGNED(4), "int32", 0, &taken[0]))
-        goto done;
-    size_t samples = taken[0].length;
-    for (size_t k = 0; k < count; k++) {
-        PyObject *column = PyList_GetItem(given_columns, (Py_ssize_t)k); /* borrowed: the caller holds the list */
+    size_t samples = taken[POSITIONS].length;
+    for (size_t k = 0; k < columns.count; k++) {
+        PyObject *column = PyList_GetItem(given_columns, (Py_ssize_t)k), *codes, *indices, *validity;
         if (column == NULL)
             goto done;
-        if (k == 0) {
-            PyObject *codes = PyTuple_Check(column) && PyTuple_Size(column) > 0 ? PyTuple_GetItem(column, 0) : NULL;
-            Py_ssize_t length = codes == NULL ? 0 : PyObject_Length(codes);
-            if (length < 0)
-                goto done;
-            rows = (size_t)length;
+        if (!PyTuple_Check(column)) {
+            PyErr_SetString(PyExc_TypeError, "A column must be a tuple of codes, indices and validity.");
+            goto done;
         }
-        if (!take_column(column, rows, samples, &taken[1 + 3 * k], &columns[k]))
+        if (!PyArg_ParseTuple(column, "OOO", &codes, &indices, &validity) || !take_codes(codes, &columns, k) ||
+            !take_output(indices, validity, samples, &columns, k))
             goto done;
     }
-    if (count == 0)
-        rows = UINT32_MAX;
+    const unsigned char *table = NULL;
+    if (given_table != Py_None) {
+        size_t stride = asof_stride(columns.columns, columns.count);
+        if (!take(given_table, "table", UNSIGNED(1), "uint8", 0, &taken[TABLE]))
+            goto done;
+        if (stride == 0 || taken[TABLE].length % stride != 0 || taken[TABLE].length / stride != columns.rows) {
+            PyErr_SetString(PyExc_ValueError, "table must be what pack() made of these columns.");
+            goto done;
+        }
+        table = taken[TABLE].view.buf;
+    }
     size_t reached;
     Py_BEGIN_ALLOW_THREADS
-    reached = asof_gather(taken[0].view.buf, samples, rows, columns, count);
+    reached = asof_gather(taken[POSITIONS].view.buf, samples, columns.rows, columns.columns, columns.count, table);
     Py_END_ALLOW_THREADS
     if (reached < samples)
         PyErr_Format(PyExc_ValueError, "Position %d is no row: the columns have %zu.",
-                     (int)((const int32_t *)taken[0].view.buf)[reached], rows);
+                     (int)((const int32_t *)taken[POSITIONS].view.buf)[reached], columns.rows);
     else
-        answer = null_counts(columns, count);
+        answer = null_counts(&columns);
 done:
-    if (taken != NULL)
-        release(taken, taken_count);
-    free(taken);
-    free(columns);
+    release_columns(&columns);
+    release(taken, GATHER_BUFFERS);
     return answer;
 }
 
 static PyMethodDef methods[] = {
     {"locate", locate, METH_VARARGS, locate_doc},
     {"any_negative", any_negative, METH_O, any_negative_doc},
+    {"pack", pack, METH_O, pack_doc},
     {"gather", gather, METH_VARARGS, gather_doc},
     {NULL, NULL, 0, NULL},
 };

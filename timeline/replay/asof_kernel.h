@@ -1,4 +1,4 @@
-/* The as-of join over columns: which row of its resource each sample falls into, and what the columns say there.
+/* The as-of join over columns: which row of its resource each sample falls into.
  *
  * Pure C11 on plain memory: no Python, no allocation, no globals. The Python binding (_asof.c) and the fuzz harness
  * (tests/replay/fuzz_asof.c) include it. Nothing here reads or writes out of bounds, whatever the values in the arrays
@@ -255,108 +255,6 @@ static inline void asof_locate(const asof_table *table, const void *ids, asof_in
             patience = 1;
         }
     }
-}
-
-#define ASOF_GATHER_BLOCK 4096 /* a multiple of 8: positions and one column of it fit the first cache */
-
-/* A column of dictionary codes, negative where null, and where its samples go. */
-typedef struct {
-    const void *codes;
-    int size; /* bytes of a code: 1, 2 or 4 */
-    void *indices;
-    uint8_t *validity; /* or NULL where no code is negative */
-    size_t nulls;      /* counted */
-} asof_column;
-
-static inline bool asof_any_negative(const void *codes, int size, size_t rows)
-{
-#define ASOF_SCAN(T)                                                                                                   \
-    {                                                                                                                  \
-        const T *in = (const T *)codes;                                                                                \
-        T all = 0;                                                                                                     \
-        for (size_t i = 0; i < rows; i++)                                                                              \
-            all |= in[i];                                                                                              \
-        return all < 0;                                                                                                \
-    }
-    if (size == 1)
-        ASOF_SCAN(int8_t)
-    if (size == 2)
-        ASOF_SCAN(int16_t)
-    ASOF_SCAN(int32_t)
-#undef ASOF_SCAN
-}
-
-/* Zero where negative, with its bit of validity cleared. */
-static inline void asof_mark_nulls(asof_column *column, size_t begin, size_t samples)
-{
-#define ASOF_MARK(T)                                                                                                   \
-    {                                                                                                                  \
-        T *indices = (T *)column->indices + begin;                                                                     \
-        for (size_t i = 0; i < samples; i += 8) {                                                                      \
-            size_t size = samples - i < 8 ? samples - i : 8;                                                           \
-            unsigned valid = 0;                                                                                        \
-            for (size_t k = 0; k < size; k++) {                                                                        \
-                T index = indices[i + k];                                                                              \
-                valid |= (unsigned)(index >= 0) << k;                                                                  \
-                column->nulls += index < 0;                                                                            \
-                indices[i + k] = index < 0 ? 0 : index;                                                                \
-            }                                                                                                          \
-            column->validity[(begin + i) / 8] = (uint8_t)valid;                                                        \
-        }                                                                                                              \
-        return;                                                                                                        \
-    }
-    if (column->size == 1)
-        ASOF_MARK(int8_t)
-    if (column->size == 2)
-        ASOF_MARK(int16_t)
-    ASOF_MARK(int32_t)
-#undef ASOF_MARK
-}
-
-static inline void asof_take(const asof_column *column, const uint32_t *positions, size_t begin, size_t samples)
-{
-#define ASOF_TAKE(T)                                                                                                   \
-    {                                                                                                                  \
-        const T *codes = (const T *)column->codes;                                                                     \
-        T *indices = (T *)column->indices + begin;                                                                     \
-        for (size_t i = 0; i < samples; i++)                                                                           \
-            indices[i] = codes[positions[i]];                                                                          \
-        return;                                                                                                        \
-    }
-    if (column->size == 1)
-        ASOF_TAKE(int8_t)
-    if (column->size == 2)
-        ASOF_TAKE(int16_t)
-    ASOF_TAKE(int32_t)
-#undef ASOF_TAKE
-}
-
-/* Takes the codes at the positions. Returns `samples`, or the first sample whose position is no row of the columns:
- * what is written from its block on means nothing then. */
-static inline size_t asof_gather(const int32_t *positions, size_t samples, size_t rows, asof_column *columns,
-                                 size_t count)
-{
-    uint32_t block[ASOF_GATHER_BLOCK];
-    for (size_t begin = 0; begin < samples; begin += ASOF_GATHER_BLOCK) {
-        size_t size = samples - begin < ASOF_GATHER_BLOCK ? samples - begin : ASOF_GATHER_BLOCK;
-        uint32_t outside = 0;
-        for (size_t i = 0; i < size; i++) {
-            block[i] = (uint32_t)positions[begin + i];
-            outside |= block[i] >= rows;
-        }
-        if (outside) {
-            size_t i = 0;
-            while (i + 1 < size && block[i] < rows)
-                i++;
-            return begin + i;
-        }
-        for (size_t k = 0; k < count; k++) {
-            asof_take(&columns[k], block, begin, size);
-            if (columns[k].validity != NULL)
-                asof_mark_nulls(&columns[k], begin, size);
-        }
-    }
-    return samples;
 }
 
 #endif
