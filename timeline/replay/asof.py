@@ -11,7 +11,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,11 @@ except ImportError:
 else:
     COMPILED = True
 
-__all__ = ["COMPILED", "Unit", "gather", "locate"]
+__all__ = ["COMPILED", "gather", "locate"]
 
 _log = logging.getLogger("timeline")
 
 Result = TypeVar("Result")
-Unit = Literal["s", "ms", "us", "ns"]
 Gathered = list[tuple[NDArray[Any], NDArray[np.uint8] | None]]
 
 _LEAST_PER_THREAD = 1_000_000
@@ -47,14 +46,14 @@ def locate(
     ids: NDArray[Any],
     groups: NDArray[np.int32],
     times: NDArray[np.int64],
-    unit: Unit,
+    unit: str,
     first: NDArray[np.int64],
     last: NDArray[np.int64],
     starts: NDArray[np.int64],
 ) -> NDArray[np.int32]:
     """The row of each sample: the last of its resource that starts at its time or before; 0 where there is none.
 
-    A sample is an index into a dictionary of ids (any integer type) and a time, in ``unit`` since 1970 UTC.
+    A sample is an index into a dictionary of ids (any integer type) and a time, in ``unit`` (s, ms, us or ns) since 1970 UTC.
     ``groups`` has the number of a resource for each dictionary index, or -1. The rows of resource ``g`` are
     ``starts[first[g]:last[g]]``: microseconds, ascending strictly, perhaps none. Row 0 belongs to no resource.
 
