@@ -61,9 +61,10 @@ class Covering:
             keys = self._keys(columns)
             if timed is not None:
                 keys[~timed] = -1
-            before = self._previous.apply(keys, ends, value, row0, counting=counting)
+            counts = np.zeros(len(ends), bool) if counting is None else counting
+            before = self._previous.apply(keys, ends, value, row0, counting=counts)
             starts = before.starts if starts is ends else starts
-            if value is not None and counting is not None and before.values is not None:
+            if counting is not None and before.values is not None:
                 earlier = before.values.take(pa.array(np.arange(len(value)), mask=~counting))
                 change = deltas(value, earlier, name=options.name("value"), row0=row0)
                 value = pc.if_else(pa.array(counting), change, value)
