@@ -53,8 +53,8 @@ def locate(
 ) -> NDArray[np.int32]:
     """The row of each sample: the last of its resource that starts at its time or before; 0 where there is none.
 
-    A sample is an index into a dictionary of ids (any integer type) and a time, in ``unit`` (s, ms, us or ns) since 1970 UTC.
-    ``groups`` has the number of a resource for each dictionary index, or -1. The rows of resource ``g`` are
+    A sample is an index into a dictionary of ids (any integer type) and a time since 1970 UTC, in ``unit``: s, ms, us or
+    ns. ``groups`` has the number of a resource for each dictionary index, or -1. The rows of resource ``g`` are
     ``starts[first[g]:last[g]]``: microseconds, ascending strictly, perhaps none. Row 0 belongs to no resource.
 
     A time is floored to microseconds, and compared exactly even where it lies beyond their int64. An index or a group
@@ -74,15 +74,14 @@ def locate(
         raise ValueError(f"first has {len(first)} resources and last {len(last)}; each resource has one of both.")
     if max(len(groups), len(first), len(starts)) > np.iinfo(np.int32).max:
         raise ValueError("groups, first and starts can have no more than 2147483647 elements each.")
+    if not _is_compiled():
+        return asof_numpy.locate(ids, groups, times, unit, first, last, starts)
     rows = np.empty(len(ids), np.int32)
-    if _is_compiled():
 
-        def part(begin: int, end: int) -> None:
-            _asof.locate(ids[begin:end], groups, times[begin:end], unit, first, last, starts, rows[begin:end])
+    def part(begin: int, end: int) -> None:
+        _asof.locate(ids[begin:end], groups, times[begin:end], unit, first, last, starts, rows[begin:end])
 
-        _in_parts(part, len(ids))
-    else:
-        asof_numpy.locate(ids, groups, times, unit, first, last, starts, rows)
+    _in_parts(part, len(ids))
     return rows
 
 

@@ -22,14 +22,13 @@ def locate(
     first: NDArray[np.int64],
     last: NDArray[np.int64],
     starts: NDArray[np.int64],
-    rows: NDArray[np.int32],
-) -> None:
-    """Write the row of each sample into ``rows``; see :func:`timeline.replay.asof.locate`."""
+) -> NDArray[np.int32]:
+    """The row of each sample; see :func:`timeline.replay.asof.locate`."""
     if not np.all((first >= 0) & (first <= last) & (last <= len(starts))):
         raise ValueError("first and last must be 0 <= first <= last <= the number of starts.")
+    rows = np.zeros(len(ids), np.int32)
     if not (len(starts) and len(first) and len(groups)):
-        rows[:] = 0
-        return
+        return rows
     known = (groups >= 0) & (groups < len(first))
     resource = np.where(known, groups, 0)
     # the span of each dictionary index, and after them all the empty one of what is unknown
@@ -41,6 +40,7 @@ def locate(
         time, before = _microseconds(times[begin:end], unit)
         index = np.where(_within(ids[begin:end], len(groups)) & ~before, ids[begin:end], len(groups)).astype(np.int64)
         rows[begin:end] = _search(starts, low[index], count[index], time)
+    return rows
 
 
 def gather(
