@@ -38,6 +38,7 @@ _COMMANDS = {
     "history": ("asking", "Tell the history of a resource."),
     "diff": ("asking", "Compare a resource at two instants."),
     "explain": ("asking", "Tell why a field has its value."),
+    "join": ("join", "Join samples to what was in force at their times."),
     "quarantine": ("quarantine", "Look at messages that could not be read, and read them again."),
     "definitions": ("definitions", "Look at definitions, and try them out."),
     "export": ("export", "Write out what a store holds."),

@@ -1,0 +1,86 @@
+"""Columns as text: what stands in the cells of CSV, and in the objects of JSON lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+# a cell that needs quotes; blanks at its ends some readers would drop
+_QUOTED = re.compile(r'[",\r\n]|^\s|\s$|^$')
+
+# a number that Arrow writes without a point is not to become a whole one
+_POINT = r"[.en]"
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def csv_text(value: Any) -> str:
+    """The cell of a value; of a text, in quotes where it needs them."""
+    text = value if isinstance(value, str) else json_text(value)
+    return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
+
+
+def json_text(value: Any) -> str:
+    """A value as JSON."""
+    return _encode(value).decode()
+
+
+class Cells:
+    """One column as text, batch by batch: what stands in a dictionary is written once."""
+
+    def __init__(
+        self, type: pa.DataType, write: Callable[[Any], str], *, null: str, infinite: str | None = None
+    ) -> None:
+        """``write`` makes the cell of a text, list or map; ``infinite`` stands for what is no finite number."""
+        self._type = type
+        self._write = write
+        self._null = null
+        self._infinite = infinite
+        self._dictionary: tuple[pa.Array, pa.Array] | None = None
+
+    def texts(self, column: pa.Array) -> pa.Array:
+        """The cells of a batch; none is null."""
+        if pa.types.is_dictionary(self._type):
+            return self._of_dictionary(column)
+        return self._plain(column).fill_null(self._null)
+
+    def _of_dictionary(self, column: pa.DictionaryArray) -> pa.Array:
+        dictionary = column.dictionary
+        if self._dictionary is None or not self._dictionary[0].equals(dictionary):
+            self._dictionary = dictionary, self._plain(dictionary)
+        return self._dictionary[1].take(column.indices).fill_null(self._null)
+
+    def _plain(self, column: pa.Array) -> pa.Array:
+        type = column.type
+        if pa.types.is_floating(type):
+            return self._of_floats(column)
+        if pa.types.is_integer(type) or pa.types.is_boolean(type) or pa.types.is_decimal(type):
+            return column.cast(pa.string())
+        if pa.types.is_duration(type):
+            return column.cast(pa.int64()).cast(pa.string())
+        if pa.types.is_temporal(type) and not pa.types.is_interval(type):
+            times = pc.replace_substring(column.cast(pa.string()), " ", "T", max_replacements=1)
+            return self._written(times)
+        return self._written(column)
+
+    def _of_floats(self, column: pa.Array) -> pa.Array:
+        texts = column.cast(pa.string())
+        texts = pc.if_else(pc.match_substring_regex(texts, _POINT), texts, pc.binary_join_element_wise(texts, ".0", ""))
+        return texts if self._infinite is None else pc.if_else(pc.is_finite(column), texts, self._infinite)
+
+    def _written(self, column: pa.Array) -> pa.Array:
+        """Each distinct value is written once, where it can be told."""
+        type = column.type
+        if pa.types.is_string(type) or pa.types.is_large_string(type):
+            encoded = column.dictionary_encode()
+            return self._made(encoded.dictionary).take(encoded.indices)
+        return self._made(column)
+
+    def _made(self, column: pa.Array) -> pa.Array:
+        cells = [None if value is None else self._write(value) for value in column.to_pylist()]
+        return pa.array(cells, pa.string())
