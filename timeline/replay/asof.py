@@ -53,8 +53,8 @@ def locate(
 ) -> NDArray[np.int32]:
     """The row of each sample: the last of its resource that starts at its time or before; 0 where there is none.
 
-    A sample is an index into a dictionary of ids (any integer type) and a time since 1970 UTC, in ``unit``: s, ms, us or
-    ns. ``groups`` has the number of a resource for each dictionary index, or -1. The rows of resource ``g`` are
+    A sample is an index into a dictionary of ids (any integer type) and a time since 1970 UTC, in ``unit``: s, ms, us
+    or ns. ``groups`` has the number of a resource for each dictionary index, or -1. The rows of resource ``g`` are
     ``starts[first[g]:last[g]]``: microseconds, ascending strictly, perhaps none. Row 0 belongs to no resource.
 
     A time is floored to microseconds, and compared exactly even where it lies beyond their int64. An index or a group
@@ -98,11 +98,9 @@ def gather(positions: NDArray[np.int32], columns: Sequence[NDArray[Any]]) -> Gat
     columns = [_column(column, "columns", "i") for column in columns]
     if any(column.itemsize > 4 for column in columns):
         raise TypeError("columns must be of the type int8, int16 or int32, not int64.")
-    if not columns:
-        return []
     if any(len(column) != len(columns[0]) for column in columns):
         raise ValueError("All columns must have one length.")
-    if not _is_compiled():
+    if not columns or not _is_compiled():
         return asof_numpy.gather(positions, columns)
     indices = [np.empty(len(positions), column.dtype) for column in columns]
     validity = [

@@ -29,16 +29,17 @@ def locate(
     rows = np.zeros(len(ids), np.int32)
     if not (len(starts) and len(first) and len(groups)):
         return rows
-    known = (groups >= 0) & (groups < len(first))
-    resource = np.where(known, groups, 0)
+    grouped = (groups >= 0) & (groups < len(first))
+    resource = np.where(grouped, groups, 0)
     # the span of each dictionary index, and after them all the empty one of what is unknown
     low = np.append(first[resource], 0)
-    count = np.append(np.where(known, last[resource] - low[:-1], 0), 0)
+    count = np.append(np.where(grouped, last[resource] - low[:-1], 0), 0)
     low[count == 0] = 0
     for begin in range(0, len(ids), _CHUNK):
         end = begin + _CHUNK
         time, before = _microseconds(times[begin:end], unit)
-        index = np.where(_within(ids[begin:end], len(groups)) & ~before, ids[begin:end], len(groups)).astype(np.int64)
+        known = _within(ids[begin:end], len(groups)) & ~before
+        index = np.where(known, ids[begin:end].astype(np.int64), len(groups))
         rows[begin:end] = _search(starts, low[index], count[index], time)
     return rows
 
@@ -47,6 +48,8 @@ def gather(
     positions: NDArray[np.int32], columns: Sequence[NDArray[Any]]
 ) -> list[tuple[NDArray[Any], NDArray[np.uint8] | None]]:
     """What each column says at the positions; see :func:`timeline.replay.asof.gather`."""
+    if not columns:
+        return []
     rows = len(columns[0])
     outside = (positions < 0) | (positions >= rows)
     if outside.any():
