@@ -51,7 +51,7 @@ def apportion(
     if not np.add.reduceat(lengths, heads).all():
         raise ValueError("a sample whose period is empty has one part")
     if pa.types.is_floating(type):
-        floats = columns.buffer(shares, type.to_pandas_dtype()).copy()
+        floats = columns.buffer(shares, columns.dtype(type)).copy()
         floats[places] = _of_floats(floats[places[heads]], counts, heads, lengths)
         return columns.array(floats, type, flags)
     whole = columns.whole(shares)

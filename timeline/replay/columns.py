@@ -21,6 +21,7 @@ Whole = np.ndarray[Any, np.dtype[Any]]
 """Whole numbers: int64, uint64, or Python's own where these are too narrow."""
 
 _WORD = 1 << 64
+_FLOATS = {"halffloat": "float16", "float": "float32", "double": "float64"}
 
 
 def one(column: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -38,13 +39,21 @@ def _chunks(column: pa.ChunkedArray) -> list[pa.Array]:
     return column.chunks or [pa.array([], column.type)]
 
 
-def buffer(array: pa.Array, dtype: npt.DTypeLike, width: int = 1) -> np.ndarray[Any, np.dtype[Any]]:
-    """The values of an array of fixed width: as many of ``dtype`` as ``width`` for each row. Not to be written to."""
-    dtype = np.dtype(dtype)
+def dtype(type: pa.DataType) -> np.dtype[Any]:
+    """NumPy's type for a type of integers or floats."""
+    return np.dtype(_FLOATS.get(str(type), str(type)))
+
+
+def buffer(array: pa.Array, kept_as: npt.DTypeLike, width: int = 1) -> np.ndarray[Any, np.dtype[Any]]:
+    """The values of an array of fixed width, of NumPy's type ``kept_as``, ``width`` for each row.
+
+    Not to be written to: they lie where Arrow has them.
+    """
+    kept = np.dtype(kept_as)
     held = array.buffers()[1]
     if held is None or not len(array):
-        return np.zeros(len(array) * width, dtype)
-    return np.frombuffer(held, dtype, len(array) * width, array.offset * width * dtype.itemsize)
+        return np.zeros(len(array) * width, kept)
+    return np.frombuffer(held, kept, len(array) * width, array.offset * width * kept.itemsize)
 
 
 def valid(array: pa.Array) -> Flags | None:
@@ -88,7 +97,7 @@ def whole(array: pa.Array) -> Whole:
     type, flags = array.type, valid(array)
     if pa.types.is_decimal(type):
         return _unscaled(array, flags)
-    values = buffer(array, type.to_pandas_dtype())
+    values = buffer(array, dtype(type))
     if flags is not None:
         values = np.where(flags, values, values.dtype.type(0))
     return values if pa.types.is_uint64(type) else values.astype(np.int64, copy=False)
@@ -97,7 +106,7 @@ def whole(array: pa.Array) -> Whole:
 def of_whole(values: Whole, type: pa.DataType, flags: Flags | None) -> pa.Array:
     """The array of a type of integers or decimals whose numbers :func:`whole` gives. They are to fit the type."""
     if not pa.types.is_decimal(type):
-        return array(values.astype(type.to_pandas_dtype(), copy=False), type, flags)
+        return array(values.astype(dtype(type), copy=False), type, flags)
     width = type.bit_width // 8
     if width < 8:
         return array(values.astype(np.int32), type, flags)

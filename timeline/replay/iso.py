@@ -84,7 +84,7 @@ def _remainder(characters: Characters, digits: Characters, zone: int) -> tuple[F
         fits &= characters[_SECONDS] == ord(".")
         for place in range(_SECONDS + 1, zone):
             fits &= digits[place] <= 9
-            later += digits[place] * np.int64(10 ** (_SECONDS + 6 - place) if place <= _SECONDS + 6 else 0)
+            later += digits[place].astype(np.int64) * (10 ** (_SECONDS + 6 - place) if place <= _SECONDS + 6 else 0)
     width = len(characters) - zone
     if width == 1:
         fits &= characters[zone] == ord("Z")
@@ -98,7 +98,7 @@ def _remainder(characters: Characters, digits: Characters, zone: int) -> tuple[F
         hours = _two(digits, zone + 1)
         minutes = _two(digits, len(characters) - 2) if width > 3 else np.int32(0)
         fits &= (east | west) & (hours <= 23) & (minutes <= 59)
-        offset = (hours * 60 + minutes) * np.int64(60 * clock.SECOND)
+        offset = (hours * 60 + minutes).astype(np.int64) * (60 * clock.SECOND)
         later += np.where(west, offset, -offset)
     return fits, later
 

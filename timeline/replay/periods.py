@@ -171,8 +171,8 @@ def deltas(
     columns.require_numbers(type, name)
     flags = columns.both(columns.valid(now), columns.valid(before))
     if pa.types.is_floating(type):
-        dtype = type.to_pandas_dtype()
-        one, other = columns.buffer(now, dtype), columns.buffer(before, dtype)
+        kept = columns.dtype(type)
+        one, other = columns.buffer(now, kept), columns.buffer(before, kept)
         with np.errstate(all="ignore"):  # behind a null there may be anything
             return columns.array(np.where(one < other, one, one - other), type, flags)
     amounts, fits = _increases(columns.whole(now), columns.whole(before))
@@ -185,7 +185,7 @@ def deltas(
         else:
             fits = np.ones(len(amounts), np.bool_)
     elif not pa.types.is_uint64(type):
-        fits &= amounts <= np.iinfo(type.to_pandas_dtype()).max
+        fits &= amounts <= np.iinfo(columns.dtype(type)).max
     wrong = np.flatnonzero(~fits if flags is None else ~fits & flags)
     if len(wrong):
         row = int(wrong[0])

@@ -93,7 +93,7 @@ def _times(array: pa.Array, unit: str, name: str) -> Times:
     if pa.types.is_uint64(type):
         return _unsigned(columns.buffer(array, np.uint64), unit, flags)
     if pa.types.is_integer(type):
-        return _checked(columns.buffer(array, type.to_pandas_dtype()).astype(np.int64, copy=False), unit, flags)
+        return _checked(columns.buffer(array, columns.dtype(type)).astype(np.int64, copy=False), unit, flags)
     if pa.types.is_string(type) or pa.types.is_large_string(type) or pa.types.is_string_view(type):
         return Times(_parsed(array, flags), "us", flags)
     if pa.types.is_null(type):
