@@ -142,14 +142,20 @@ class Fleet:
         """
         numbers, rows, starts, ends = self._clipped(self.of(source), start, end)
         ids, inverse = np.unique(numbers, return_inverse=True)
-        columns = {
-            "resource_id": dictionary_array(inverse.astype(np.int32), None, self.ids(ids)),
-            "start": times(starts, None),
-            "end": times(ends, ends == _OPEN),
-            "existence": self.existences(self.existence[rows]),
-        }
-        columns |= {name: self.column(name, rows) for name in (self.fields if fields is None else fields)}
-        return pa.table(columns)
+        table = pa.table(
+            {
+                "resource_id": dictionary_array(inverse.astype(np.int32), None, self.ids(ids)),
+                "start": times(starts, None),
+                "end": times(ends, ends == _OPEN),
+                "existence": self.existences(self.existence[rows]),
+            }
+        )
+        for name in self.fields if fields is None else fields:
+            field = self.field(name)
+            codes = field.codes[rows]
+            column = dictionary_array(np.maximum(codes, 0), codes < 0, field.dictionary)
+            table = table.append_column(field.named(name), column)
+        return table
 
     def field(self, name: str) -> Field:
         """A field; one that nothing has spoken of where it is none of :attr:`fields`."""
@@ -157,12 +163,6 @@ class Fleet:
             return self.fields[name]
         codes = np.full(len(self.starts), NOT_COLLECTED, np.int8)
         return Field(codes, lambda: (Kind.TEXT, pa.array([], pa.string())), list)
-
-    def column(self, name: str, rows: Array) -> pa.DictionaryArray:
-        """A field in the segments in ``rows``."""
-        field = self.field(name)
-        codes = field.codes[rows]
-        return dictionary_array(np.maximum(codes, 0), codes < 0, field.dictionary)
 
     def _clipped(self, numbers: Array, start: int | None, end: int | None) -> tuple[Array, Array, Array, Array]:
         counts = self.last[numbers] - self.first[numbers]

@@ -7,8 +7,9 @@ resource points to them from then on; the old rows stay for those who still read
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
+from hashlib import blake2b
 from itertools import islice
 from typing import Any
 
@@ -16,7 +17,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from timeline.model import Body, Event, Json, Resource
+from timeline.model import LIFE_BOUNDS, Body, Event, Json, Resource
 from timeline.replay.fleet import EXISTENCES, NOT_COLLECTED, NULL, Array, Field, Fleet, Names
 from timeline.replay.fold import changes
 from timeline.replay.kinds import Kind, arrow_array, common, kind_of
@@ -35,6 +36,8 @@ class GrowingFleet:
     def __init__(self) -> None:
         self._named: dict[tuple[str, str], _Named] = {}
         self._resources: list[Resource] = []
+        self._essences: list[bytes] = []
+        """Of each resource, what its segments were made of: where only repeats came, they are not made again."""
         self._first = array("q")
         self._last = array("q")
         self._starts = _Column(np.int64)
@@ -48,6 +51,11 @@ class GrowingFleet:
 
     def put(self, resource: Resource, events: Sequence[Event]) -> None:
         """Take in all the events of a resource, in the order of the model, in place of those it had."""
+        number = self._number(resource)
+        essence = _essence(events)
+        if self._essences[number] == essence:
+            return
+        self._essences[number] = essence
         pending = self._pending
         first = self._rows + len(pending.starts)
         for change in changes(events, self._codes):
@@ -55,7 +63,6 @@ class GrowingFleet:
             pending.existence.append(_NUMBERS[change.existence])
             pending.fields.append(change.fields)
         last = self._rows + len(pending.starts)
-        number = self._number(resource)
         self._live += (last - first) - (self._last[number] - self._first[number])
         self._first[number], self._last[number] = first, last
         if len(pending.starts) >= _PENDING:
@@ -70,7 +77,7 @@ class GrowingFleet:
         """The fleet as it is now."""
         self._write()
         first, last = (np.frombuffer(bytes(each), np.int64) for each in (self._first, self._last))
-        live = partial(_live, first, last)
+        live = _Live(first, last)
         return Fleet(
             {key: named.names() for key, named in self._named.items()},
             self._resources,
@@ -90,6 +97,7 @@ class GrowingFleet:
         if number is None:
             number = named.numbers[resource.id] = len(self._resources)
             self._resources.append(resource)
+            self._essences.append(b"")
             self._first.append(0)
             self._last.append(0)
         return number
@@ -195,25 +203,27 @@ class _Values:
             self._met.setdefault(kind_of(value) or Kind.JSON, code)
         return self.codes[value]
 
-    def field(self, live: Callable[[], Array]) -> Field:
-        """The field as it is now. ``live`` tells the rows that are in use."""
+    def field(self, live: _Live) -> Field:
+        """The field as it is now."""
         codes, count = self.column.sealed(), len(self._said)
         return Field(codes, partial(self._dictionary, codes, count, live), partial(self._values, count))
 
-    def _dictionary(self, codes: Array, count: int, live: Callable[[], Array]) -> tuple[Kind, pa.Array]:
+    def _dictionary(self, codes: Array, count: int, live: _Live) -> tuple[Kind, pa.Array]:
         kinds = [kind for kind, first in list(self._met.items()) if first < count]
         if len(kinds) > 1:
-            return self._of_several_kinds(codes, count, live())
+            return self._of_several_kinds(codes, count, live.rows)
+        # what is in no segment has no say in what kind the column is: it depends on how the fleet came to be
+        if kinds and not ((codes[live.newest] >= 0).any() or (codes[live.rows] >= 0).any()):
+            kinds = []
         kind, made = self._made
         if kind is not common(kinds):
             kind, made = common(kinds), arrow_array(common(kinds), [])
-        if len(made) < count:
+        if len(made) < count and kinds:
             made = pa.concat_arrays([made, arrow_array(kind, self._said[len(made) : count])])
-            self._made = kind, made
+        self._made = kind, made
         return kind, made[:count]
 
     def _of_several_kinds(self, codes: Array, count: int, live: Array) -> tuple[Kind, pa.Array]:
-        # values that are no longer in any segment have no say in what kind the column is
         used = set(np.unique(codes[live]).tolist()) - {NULL, NOT_COLLECTED}
         kind = common(kind_of(self._said[code]) or Kind.JSON for code in used)
         stand_in = self._said[min(used)] if used else b'""'
@@ -227,7 +237,40 @@ class _Values:
         return decoded[:count]
 
 
-def _live(first: Array, last: Array) -> Array:
+def _essence(events: Sequence[Event]) -> bytes:
+    """What tells apart two lists of events that may make different segments.
+
+    Left out are repeats: an event alone at its instant that says what the one before it said, itself alone, neither of
+    which bounds a life. Whatever the state was after the one before, it is the same after the repeat.
+    """
+    said = blake2b(digest_size=16)
+    last, alone_before = b"", False
+    count = len(events)
+    for place, event in enumerate(events):
+        at, digest = event.occurred_at, event.body.digest
+        alone = (place == 0 or events[place - 1].occurred_at != at) and (
+            place + 1 == count or events[place + 1].occurred_at != at
+        )
+        plain = alone and event.phase not in LIFE_BOUNDS
+        if not (plain and alone_before and digest == last):
+            said.update(b"%d %d " % (at, event.phase))
+            said.update(digest)
+        last, alone_before = digest, plain
+    return said.digest()
+
+
+class _Live:
     """The rows that are in use."""
-    counts = last - first
-    return np.repeat(first - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
+
+    def __init__(self, first: Array, last: Array) -> None:
+        self._first = first
+        self._counts = last - first
+        self.newest = last[self._counts > 0] - 1
+        """The last row of each resource."""
+
+    @cached_property
+    def rows(self) -> Array:
+        """All of them."""
+        before = np.cumsum(self._counts) - self._counts
+        rows: Array = np.repeat(self._first - before, self._counts) + np.arange(self._counts.sum())
+        return rows
