@@ -76,7 +76,7 @@ setup(
         "sqlalchemy>=2.0.30",
     ],
     extras_require={
-        "arrow": ["numpy>=1.26", "pyarrow>=17.0"],
+        "arrow": ["numpy>=1.26", "pyarrow>=18.0"],
         "test": [
             "build>=1.2",
             "duckdb>=1.1",
@@ -84,7 +84,7 @@ setup(
             "numpy>=1.26",
             "pandas>=2.2",
             "polars>=1.9",
-            "pyarrow>=17.0",
+            "pyarrow>=18.0",
             "pytest>=8.2",
             "pytest-xdist>=3.6.1",
         ],

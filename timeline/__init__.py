@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from timeline.model import State as State
     from timeline.replay import Diff as Diff
     from timeline.replay import Explanation as Explanation
+    from timeline.replay import JoinCounts as JoinCounts
     from timeline.replay import Timeline as Timeline
 
 __version__ = "0.1.0"
@@ -39,6 +40,7 @@ __all__ = [
     "Event",
     "Existence",
     "Explanation",
+    "JoinCounts",
     "Phase",
     "Quarantined",
     "Resource",
@@ -57,6 +59,7 @@ _HOMES = {
     "Event": "timeline.model",
     "Existence": "timeline.model",
     "Explanation": "timeline.replay",
+    "JoinCounts": "timeline.replay",
     "Phase": "timeline.model",
     "Quarantined": "timeline.model",
     "Resource": "timeline.model",

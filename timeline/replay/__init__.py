@@ -1,6 +1,7 @@
 """Replay: pure functions from events to answers. Opens nothing, logs nothing, reads no clock."""
 
 from timeline.replay.fold import Registers, replayed, segments, state
+from timeline.replay.options import JoinCounts
 from timeline.replay.timeline import Diff, Explanation, Timeline
 
-__all__ = ["Diff", "Explanation", "Registers", "Timeline", "replayed", "segments", "state"]
+__all__ = ["Diff", "Explanation", "JoinCounts", "Registers", "Timeline", "replayed", "segments", "state"]

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from timeline.replay import asof
 from timeline.replay.apportion import apportion
+from timeline.replay.columns import one
 from timeline.replay.fleet import Array, Fleet
 from timeline.replay.options import Options
 from timeline.replay.periods import Previous, deltas, fixed_starts, given_starts, last_instants, parts
@@ -48,7 +49,7 @@ class Covering:
         ends = to_us(told.times, told.unit)
         if timed is not None:
             ends = np.where(timed, ends, 0)
-        value = columns.get("value")
+        value = one(columns["value"]) if "value" in columns else None
         counting = None if value is None else self._counting(columns)
         starts = ends
         if "start" in columns:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping
 from typing import Literal, get_args
 
@@ -62,6 +61,8 @@ def check_fields(fields: Collection[str], known: Collection[str]) -> None:
     """Raise :class:`~timeline.errors.InputError` for a field that is none of the known ones."""
     for name in fields:
         if name not in known:
+            import difflib  # imported late: few mistype
+
             near = difflib.get_close_matches(name, list(known), 1)
             raise InputError(
                 f"there is no field {name!r}"
