@@ -70,7 +70,7 @@ class Joining:
         if isinstance(samples, pa.RecordBatchReader):
             join = self._join(samples.schema)
             return pa.RecordBatchReader.from_batches(join.schema, self._batches(join, samples))
-        one = not hasattr(samples, "__arrow_c_stream__")
+        one = isinstance(samples, pa.RecordBatch) or not hasattr(samples, "__arrow_c_stream__")
         table = pa.Table.from_batches([pa.record_batch(samples)]) if one else pa.table(samples)
         join = self._join(table.schema)
         joined = join.table(table)

@@ -65,7 +65,7 @@ class Covering:
             counts = np.zeros(len(ends), bool) if counting is None else counting
             before = self._previous.apply(keys, ends, value, row0, counting=counts)
             starts = before.starts if starts is ends else starts
-            if counting is not None and before.values is not None:
+            if value is not None and counting is not None and before.values is not None:
                 earlier = before.values.take(pa.array(np.arange(len(value)), mask=~counting))
                 change = deltas(value, earlier, name=options.name("value"), row0=row0)
                 value = pc.if_else(pa.array(counting), change, value)

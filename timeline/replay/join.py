@@ -15,6 +15,7 @@ from timeline import clock
 from timeline.errors import InputError
 from timeline.model import Existence
 from timeline.replay import asof
+from timeline.replay.columns import one
 from timeline.replay.covering import Covering
 from timeline.replay.fleet import EXISTENCES, NOT_COLLECTED, TIME, Array, Fleet, encoded, times
 from timeline.replay.options import WORDS, JoinCounts, Options
@@ -155,19 +156,22 @@ class Join:
         keys = samples.select([self._options.name(word) for word in self._words])
         chunks = max((column.num_chunks for column in keys.columns), default=1)
         if chunks > 1 and len(keys) < chunks * _SMALL:
-            keys = keys.combine_chunks()
+            yield self._whole(samples)
+            return
         for batch in keys.to_batches():
             yield dict(zip(self._words, batch.columns, strict=True))
 
     def _whole(self, samples: pa.Table) -> dict[str, pa.Array]:
-        """The columns that are needed, each in one piece: the samples of a series are to be seen together."""
-        keys = samples.select([self._options.name(word) for word in self._words]).combine_chunks()
-        return {
-            word: column.chunk(0)
-            if column.num_chunks == 1
-            else pa.concat_arrays(column.chunks or [pa.array([], column.type)])
-            for word, column in zip(self._words, keys.columns, strict=True)
-        }
+        """The columns that are needed, each in one piece."""
+        whole = {}
+        for word in self._words:
+            column = samples[self._options.name(word)]
+            try:
+                together = column.combine_chunks()
+            except pa.ArrowException:
+                together = column  # dictionaries that hold null cannot be put together
+            whole[word] = together if isinstance(together, pa.Array) else one(together)
+        return whole
 
     def _times(self, columns: Mapping[str, pa.Array]) -> Times:
         name, row0 = self._options.name("timestamp"), self.counts.samples
