@@ -1,4 +1,7 @@
-"""One document or a line each, a table or JSON: as it was asked for, else as it is read, and never a mixture."""
+"""One document or a line each, a table or JSON: as it was asked for, else as it is read, and never a mixture.
+
+Rows in columns have tests of their own.
+"""
 
 from __future__ import annotations
 
@@ -87,6 +90,14 @@ def test_a_list_of_nothing_is_an_empty_list_or_no_line() -> None:
 def test_a_screen_gets_json_if_that_is_asked_for() -> None:
     shown = run_on_screen("show", "thing/t1", "--at", "2026-03-01T12:40", "--format", "json")
     assert shown == run("show", "thing/t1", "--at", "2026-03-01T12:40").out
+
+
+@pytest.mark.usefixtures("history")
+def test_the_dump_is_lines_unless_columns_are_asked_for_and_never_a_table() -> None:
+    assert run("export", "events") == run("export", "events", "--format", "jsonl")
+    assert run_on_screen("export", "events") == run("export", "events").out
+    for form in ("table", "json"):
+        assert run("export", "events", "--format", form).code == 2
 
 
 def test_what_is_said_beside_an_answer_goes_to_standard_error(store: Path) -> None:
