@@ -99,7 +99,13 @@ def samples(draw: st.DrawFn, fleet: Fleet) -> tuple[Any, Any, Any, str]:
         st.sampled_from([*instants, 0]),
         st.integers(-30_000, 30_000),
         st.integers(LEAST, MOST),
-        st.sampled_from([LEAST, MOST, LEAST // 1000, MOST // 1000, LEAST // 10**6, MOST // 10**6]),
+        st.sampled_from([LEAST, MOST]),
+        st.builds(
+            lambda end, factor, beside: end // factor + beside,
+            st.sampled_from([LEAST, MOST]),
+            st.sampled_from([10**3, 10**6]),
+            st.integers(-2, 2),
+        ),
     )
     ids = st.one_of(near, near, st.sampled_from([int(limits.min), int(limits.max)]))
     drawn = draw(st.lists(st.tuples(ids, times), max_size=40))
