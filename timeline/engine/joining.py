@@ -71,7 +71,9 @@ class Joining:
             join = self._join(samples.schema)
             return pa.RecordBatchReader.from_batches(join.schema, self._batches(join, samples))
         one = isinstance(samples, pa.RecordBatch) or not hasattr(samples, "__arrow_c_stream__")
-        table = pa.Table.from_batches([pa.record_batch(samples)]) if one else pa.table(samples)
+        if one:
+            samples = pa.Table.from_batches([pa.record_batch(samples)])
+        table = samples if isinstance(samples, pa.Table) else pa.table(samples)
         join = self._join(table.schema)
         joined = join.table(table)
         self._tell(join)
