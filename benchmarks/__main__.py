@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import conversion, processes, reading, storing
+from benchmarks import conversion, joining, processes, reading, storing
 from benchmarks.measure import Row
 
 
 def main() -> None:
     """Run the benchmarks that are named, all unless told, and print what was reached beside floors and peers."""
     parser = argparse.ArgumentParser(description="Measure the engine beside floors and peers.")
-    parser.add_argument("names", nargs="*", help="conversion, storing, reading, processes")
+    parser.add_argument("names", nargs="*", help="conversion, storing, reading, processes, joining")
     parser.add_argument(
         "--ceilometer",
         metavar="PYTHON",
@@ -29,6 +29,7 @@ def main() -> None:
         "storing": storing.rows,
         "reading": reading.rows,
         "processes": processes.rows,
+        "joining": joining.rows,
     }
     unknown = set(options.names) - benchmarks.keys()
     if unknown:

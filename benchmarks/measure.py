@@ -58,6 +58,18 @@ def in_turn(*runs: tuple[Callable[[T], object], Sequence[T]]) -> tuple[float, ..
     return tuple(median(taken[len(taken) // 10 :]) for taken in times)
 
 
+def abreast(*runs: Callable[[], object], repeats: int = 5) -> tuple[float, ...]:
+    """The median times of calls whose answers are large, made in turn; each is gone before the next is made."""
+    times: list[list[float]] = [[] for _ in runs]
+    for _ in range(repeats):
+        for taken, run in zip(times, runs, strict=True):
+            started = time.perf_counter()
+            answer = run()
+            taken.append(time.perf_counter() - started)
+            del answer
+    return tuple(map(median, times))
+
+
 def process(arguments: Sequence[str], repeats: int = 9) -> float:
     """The median time of a process of this interpreter, from start to end."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -67,6 +79,30 @@ def process(arguments: Sequence[str], repeats: int = 9) -> float:
 
     run()
     return seconds(run, repeats)
+
+
+def footprint(arguments: Sequence[str]) -> tuple[float, float]:
+    """The time of a process of this interpreter, and the megabytes that it takes at most.
+
+    A small process starts it: the usage of a process counts in the one from which it was forked, and this may be large.
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", _LAUNCHER, sys.executable, *arguments],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    took, peak = map(float, run.stdout.split())
+    return took, peak / 1024
+
+
+_LAUNCHER = """
+import resource, subprocess, sys, time
+started = time.perf_counter()
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
 
 
 def _timed(run: Callable[[], object]) -> float:
