@@ -14,6 +14,7 @@ from timeline.definitions.definition import Definition
 from timeline.definitions.extractor import Extractor
 from timeline.definitions.plugins import MISSING
 from timeline.definitions.reader import read
+from timeline.definitions.samples import SampleRules
 from timeline.definitions.schema import Schema
 from timeline.errors import DefinitionError
 from timeline.model import Event, Json, Notification, default_phase
@@ -38,11 +39,13 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Definitions:
-    """Definitions, in the order of their file."""
+    """Definitions, in the order of their file, and the sample rules beside them."""
 
-    def __init__(self, definitions: tuple[Definition, ...], file: str) -> None:
+    def __init__(self, definitions: tuple[Definition, ...], file: str, samples: SampleRules | None = None) -> None:
+        """``samples`` are those that come with the package unless given."""
         self._definitions = definitions
         self._file = file
+        self._samples = samples
         self._extractors: dict[str, Extractor | None] = {}
 
     @classmethod
@@ -62,11 +65,32 @@ class Definitions:
 
     @classmethod
     def read(cls, text: str, file: str = "<text>") -> Self:
-        """The definitions that a YAML text spells. Raises :class:`DefinitionError`."""
-        definitions = tuple(Schema(file).definitions(read(text, file)))
+        """The definitions that a YAML text spells. Raises :class:`DefinitionError`.
+
+        Where it has no sample rules those of the shipped file hold, and where it has sample rules alone, the shipped
+        definitions.
+        """
+        document = read(text, file)
+        schema = Schema(file)
+        events, rules = schema.parts(document)
+        samples = None if rules is None else SampleRules(tuple(schema.samples(rules)), file)
+        if events is None and samples is not None:
+            shipped = cls.load()
+            return cls(shipped._definitions, shipped._file, samples)
+        definitions = () if events is None or events.value is None else tuple(schema.definitions(events))
         if not definitions:
-            raise DefinitionError("there is no definition in it: all notifications would be out of scope", file=file)
-        return cls(definitions, file)
+            line = None if events is None or events is document else events.line
+            reason = "there is no definition in it: all notifications would be out of scope"
+            raise DefinitionError(reason, file=file, line=line)
+        return cls(definitions, file, samples)
+
+    @property
+    def samples(self) -> SampleRules:
+        """Which resources samples speak of."""
+        if self._samples is None:
+            # read when they are asked for: a file of definitions alone need not wait for the shipped one
+            self._samples = type(self).load().samples
+        return self._samples
 
     def __iter__(self) -> Iterator[Definition]:
         return iter(self._definitions)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Collection, Iterator
 from math import isfinite
 from typing import Any, NoReturn
@@ -10,10 +12,12 @@ from timeline.definitions.definition import Definition, PhaseRule, ResourceRule
 from timeline.definitions.paths import Path, compile_path
 from timeline.definitions.plugins import MISSING, PLUGINS, Plugin
 from timeline.definitions.reader import Located, Scalar
+from timeline.definitions.samples import SampleRule
 from timeline.definitions.traits import TYPES, Trait, trait_type
 from timeline.errors import DefinitionError
 from timeline.model import Phase, limits
 
+_FILE = ("events", "samples")
 _DEFINITION = (
     "event_type",
     "traits",
@@ -27,6 +31,10 @@ _DEFINITION = (
 _TRAIT = ("fields", "type", "plugin", "volatile", "empty_as_null")
 _RESOURCE = ("type", "id", "source", "each")
 _PHASE_RULE = ("phase", "when", "is", "not", "occurred_at")
+_SAMPLE_RULE = ("meter", "type", "id", "cumulative")
+
+_LONGEST = 500
+"""The longest regular expression, in characters: Python's recurses for each group within another."""
 
 
 class Schema:
@@ -36,21 +44,39 @@ class Schema:
         self._file = file
         self._paths: dict[str, Path] = {}
 
-    def definitions(self, document: Located) -> Iterator[Definition]:
+    def parts(self, document: Located) -> tuple[Located | None, Located | None]:
+        """The list of definitions and the list of sample rules, as far as the file has them.
+
+        Raises :class:`DefinitionError` where it is neither a list of definitions nor a map of these two.
+        """
+        if not isinstance(document.value, dict):
+            return document, None
+        for key, value in document.value.items():
+            if key not in _FILE:
+                expected = f"a file is a list of definitions, or a map of {' and '.join(_FILE)}"
+                self._refuse(value, f"{expected}, and not of {key!r}")
+        return document.value.get("events"), document.value.get("samples")
+
+    def definitions(self, node: Located) -> Iterator[Definition]:
         """The definitions of a file, in its order. Raises :class:`DefinitionError`."""
-        if document.value is None:
-            return  # nothing stands there yet
-        if not isinstance(document.value, list):
-            self._refuse(document, "a definition file is a list of definitions")
-        for entry in document.value:
+        if not isinstance(node.value, list):
+            self._refuse(node, "a definition file is a list of definitions, or a map that has it under 'events'")
+        for entry in node.value:
             yield self._definition(entry)
+
+    def samples(self, node: Located) -> Iterator[SampleRule]:
+        """The sample rules of a file, in its order. Raises :class:`DefinitionError`."""
+        if not isinstance(node.value, list) or not node.value:
+            self._refuse(node, "samples is a list of sample rules; without the key, those of the shipped file hold")
+        for entry in node.value:
+            yield self._sample_rule(entry)
 
     def _definition(self, entry: Located) -> Definition:
         parts = self._map(entry, "a definition", _DEFINITION)
         for required in ("event_type", "traits"):
             if required not in parts:
                 self._refuse(entry, f"a definition needs {required!r}")
-        included, excluded = self._globs(parts["event_type"])
+        included, excluded = self._globs(parts["event_type"], "event_type", "an event type")
         empty_as_null = self._flag(parts, "empty_as_null")
         traits = tuple(self._traits(parts["traits"], empty_as_null=empty_as_null))
         return Definition(
@@ -65,10 +91,43 @@ class Schema:
             aliases=self._aliases(parts["aliases"], traits) if "aliases" in parts else {},
         )
 
-    def _globs(self, node: Located) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        globs = [self._text(item, "an event type") for item in self._one_or_more(node)]
+    def _sample_rule(self, entry: Located) -> SampleRule:
+        parts = self._map(entry, "a sample rule", _SAMPLE_RULE)
+        for required in ("meter", "type"):
+            if required not in parts:
+                self._refuse(entry, f"a sample rule needs {required!r}")
+        included, excluded = self._globs(parts["meter"], "meter", "a meter")
+        if not all((*included, *excluded)):
+            self._refuse(parts["meter"], "meter has an empty glob, which no meter matches")
+        return SampleRule(
+            included=included,
+            excluded=excluded,
+            type=self._type(parts["type"]),
+            id=self._expression(parts["id"]) if "id" in parts else None,
+            cumulative=self._flag(parts, "cumulative"),
+            line=entry.line,
+        )
+
+    def _expression(self, node: Located) -> re.Pattern[str]:
+        text = self._text(node, "the regular expression of an id")
+        if len(text) > _LONGEST:
+            self._refuse(node, f"the regular expression {text!r:.60} is longer than {_LONGEST} characters")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # Python warns of what it will read otherwise some day
+                expression = re.compile(text)
+        except (re.error, OverflowError, RecursionError, Warning) as error:
+            self._refuse(node, f"{text!r:.60} is no regular expression: {error}")
+        if expression.groups != 1:
+            self._refuse(
+                node, f"{text!r:.60} has {expression.groups} groups, and one is the id; (?:...) is no group of its own"
+            )
+        return expression
+
+    def _globs(self, node: Located, key: str, what: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        globs = [self._text(item, what) for item in self._one_or_more(node)]
         if not globs:
-            self._refuse(node, "event_type names no event type")
+            self._refuse(node, f"{key} names no {key.replace('_', ' ')}")
         excluded = tuple(glob[1:] for glob in globs if glob.startswith("!"))
         included = tuple(glob for glob in globs if not glob.startswith("!"))
         return included or ("*",), excluded
@@ -86,15 +145,18 @@ class Schema:
         for required in ("type", "id"):
             if required not in parts:
                 self._refuse(node, f"a resource needs {required!r}")
-        kind = self._text(parts["type"], "a resource type")
-        if not kind or "/" in kind or len(kind.encode()) > limits.NAME_BYTES:
-            self._refuse(parts["type"], f"a resource type is 1 to {limits.NAME_BYTES} bytes without a slash")
         return ResourceRule(
-            type=kind,
+            type=self._type(parts["type"]),
             id=self._path_list(parts["id"]),
             source=self._path_list(parts["source"]) if "source" in parts else (),
             each=self._path_list(parts["each"]) if "each" in parts else (),
         )
+
+    def _type(self, node: Located) -> str:
+        kind = self._text(node, "a resource type")
+        if not kind or "/" in kind or len(kind.encode()) > limits.NAME_BYTES:
+            self._refuse(node, f"a resource type is 1 to {limits.NAME_BYTES} bytes without a slash")
+        return kind
 
     def _phases(self, node: Located) -> Iterator[PhaseRule]:
         for item in self._one_or_more(node):
