@@ -41,7 +41,7 @@ class Joined(NamedTuple):
     def beside(self, samples: pa.Table) -> pa.Table:
         """The samples with the columns that are added."""
         if self.samples is not None:
-            samples = samples.take(pa.array(self.samples))
+            samples = _taken(samples, pa.array(self.samples))
         for name, column in self.replaced.items():
             samples = samples.set_column(samples.schema.get_field_index(name), name, column)
         for field, column in zip(self.added.schema, self.added.columns, strict=True):
@@ -204,6 +204,15 @@ class Join:
         counts.deleted += deleted
         counts.unknown += len(rows) - present - deleted
         counts.no_rule = dict(self._subjects.no_rule)
+
+
+def _taken(samples: pa.Table, rows: pa.Array) -> pa.Table:
+    """These rows of the samples."""
+    try:
+        return samples.take(rows)
+    except pa.ArrowException:  # dictionaries that hold null, which cannot be put together
+        columns = [pa.chunked_array([one(column).take(rows)]).cast(column.type) for column in samples.columns]
+        return pa.table(columns, schema=samples.schema)
 
 
 def _plain(column: pa.ChunkedArray) -> list[Any]:
