@@ -48,6 +48,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     collected: bool = False
     since: bool = False
 
+    def __post_init__(self) -> None:
+        if self.policy not in POLICIES:
+            raise InputError(f"{self.policy!r:.60} is no policy; there are {', '.join(POLICIES)}")
+        if self.unit not in get_args(Unit):
+            raise InputError(f"{self.unit!r:.60} is no unit of time; there are {', '.join(get_args(Unit))}")
+
     def name(self, word: str) -> str:
         """The name of a column of the samples."""
         return self.columns.get(word, word)
