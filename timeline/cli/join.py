@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
     from timeline.consumers.samples import Samples
 
-_SHOWN = 100
-"""The samples that a screen shows."""
-
 _NAMED = 10
 """The meters that are named at the end."""
 
@@ -80,20 +77,6 @@ class Size(click.ParamType[int]):
         return size
 
 
-def fields_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--fields NAME,NAME``."""
-    return click.option(
-        "--fields", metavar="NAME,NAME", multiple=True, callback=_fields, help="The fields; all unless given."
-    )(command)
-
-
-def _fields(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> list[str] | None:
-    names = [name.strip() for text in value for name in text.split(",")]
-    if "" in names:
-        raise click.BadParameter("a name is missing: the fields stand side by side, as in flavor,project_id")
-    return names or None
-
-
 def _columns(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
     columns: dict[str, str] = {}
     for text in value:
@@ -113,9 +96,8 @@ def _columns(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
     )
 )
 @click.argument("paths", metavar="SAMPLES...", nargs=-1, required=True)
-@fields_option
-@click.option("-o", "--output", "out", metavar="OUT", help="The file to write; unless given, standard output.")
-@click.option("--force", is_flag=True, help="Replace OUT if it is there.")
+@outputs.fields_option
+@outputs.output_options
 @click.option("--type", "kind", metavar="TYPE", help="The type of all resources; unless given, the meters tell it.")
 @source_option
 @click.option(
@@ -166,13 +148,7 @@ def _columns(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
 @as_known_at_option
 @store_option
 @definitions_option
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "jsonl", "csv", "parquet"]),
-    help="The format of what is written, where the name OUT does not tell it. To standard output: a table of the first "
-    "samples where a person looks, a line of JSON for each where a program reads.",
-)
+@outputs.form_option
 def join_(
     paths: tuple[str, ...],
     fields: list[str] | None,
@@ -200,9 +176,8 @@ def join_(
     resource_id, a meter and a timestamp, and whatever else: it is written as it is, followed by existence (present,
     deleted or unknown) and the fields. Files may be greater than memory. OUT is there when it is whole, not before.
     """
-    if out == "-":
-        out = None
-    form = _form(out, form)
+    out = None if out == "-" else out
+    form = outputs.form_of(out, form)
     if out is not None:
         outputs.check(out, replace=force, inputs=paths)
     from timeline.replay.kinds import need_arrow
@@ -244,8 +219,8 @@ def join_(
             except InputError as error:
                 raise samples.located(error) from error
     if shown is not None:
-        _show(*shown)
-    if shown is None or len(shown[1]) <= _SHOWN:
+        outputs.show(shown)
+    if shown is None or shown.complete:
         _tell(work.counts, report=out is not None)
 
 
@@ -259,25 +234,22 @@ class _Work:
         self._memory = memory
         self._value = value
 
-    def done(self, join: Callable[[Any], Any], stream: IO[bytes]) -> tuple[list[str], list[dict[str, Any]]] | None:
-        """Write all that is joined. Of a table nothing: the columns, and its first rows, with one more if there is."""
+    def done(self, join: Callable[[Any], Any], stream: IO[bytes]) -> outputs.First | None:
+        """Write all that is joined; what is for a screen is returned."""
         if self._samples.form == "jsonl" and self._form in ("jsonl", "json", "table"):
             # each line as it is, whatever others say
             rows: Iterator[dict[str, Any]] = join(self._samples.dicts())
             if self._form == "table":
-                first = list(islice(rows, _SHOWN + 1))
-                return list(dict.fromkeys(name for row in first for name in row)), first
+                first = list(islice(rows, outputs.SHOWN + 1))
+                return outputs.First(list(dict.fromkeys(name for row in first for name in row)), first)
             from timeline.reports import formats
 
             formats.write_list(rows, stream, lines=self._form == "jsonl")
             return None
         with self._joined(join) as (schema, batches):
             if self._form == "table":
-                return schema.names, self._first(schema, batches)
-            if self._form == "parquet" and stream is output():
-                self._through_a_file(schema, batches, stream)
-            else:
-                self._write(schema, batches, stream)
+                return outputs.first(schema, batches)
+            outputs.write(schema, batches, self._form, stream, memory=self._memory, numbers=(self._value,))
         return None
 
     @contextmanager
@@ -293,50 +265,6 @@ class _Work:
             joining = stack.enter_context(Ahead(joined))
             stack.callback(reading.stop)  # first: who joins may be waiting for it
             yield joined.schema, joining
-
-    def _write(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch], stream: IO[bytes]) -> None:
-        from timeline.reports import batches as reports
-
-        writer = reports.writer(self._form, stream, schema, memory=self._memory, numbers=[self._value])
-        for batch in batches:
-            writer.write(batch)
-        writer.close()
-
-    def _through_a_file(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch], stream: IO[bytes]) -> None:
-        """Parquet that breaks off would look whole to who reads the pipe: it is written when it is whole."""
-        from shutil import copyfileobj
-        from tempfile import TemporaryFile
-
-        with TemporaryFile() as file:
-            self._write(schema, batches, file)
-            file.seek(0)
-            copyfileobj(file, stream)
-
-    def _first(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> list[dict[str, Any]]:
-        from io import BytesIO
-
-        from timeline.reports import batches as reports
-
-        stream = BytesIO()
-        writer = reports.writer("jsonl", stream, schema)
-        rows = 0
-        for batch in batches:
-            writer.write(batch.slice(0, _SHOWN + 1 - rows))
-            rows += len(batch)
-            if rows > _SHOWN:
-                break
-        return [msgspec.json.decode(line) for line in stream.getvalue().splitlines()]
-
-
-def _form(out: str | None, form: str | None) -> str:
-    if out is not None:
-        if form == "table":
-            raise click.UsageError("a table is for a screen: csv, jsonl, json and parquet are for files")
-        return outputs.form_of(out, form)
-    screen = sys.stdout.isatty()
-    if form == "parquet" and screen:
-        raise click.UsageError("parquet is no text for a screen: -o OUT.parquet writes it to a file")
-    return form or ("table" if screen else "jsonl")
 
 
 def _samples(
@@ -373,14 +301,6 @@ def _cumulative(meters: tuple[str, ...]) -> bool | list[str] | None:
             raise click.UsageError("--cumulative all and none stand for every meter: no other can be named")
         return meters == ("all",)
     return list(meters) or None
-
-
-def _show(names: list[str], rows: list[dict[str, Any]]) -> None:
-    from timeline.reports import tables
-
-    print_table(tables.rows(names, ([row.get(name) for name in names] for row in rows[:_SHOWN])))
-    if len(rows) > _SHOWN:
-        click.echo(f"timeline: these are the first {_SHOWN}; -o OUT or --format jsonl gives all", err=True)
 
 
 def _tell(counts: JoinCounts, *, report: bool) -> None:

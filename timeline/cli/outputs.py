@@ -1,4 +1,4 @@
-"""Files that are written: whole, or not at all."""
+"""Where many rows go: to a file, there whole or not at all; to standard output; or the first of them to a screen."""
 
 from __future__ import annotations
 
@@ -6,12 +6,23 @@ import os
 import secrets
 import signal
 import stat
+import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from io import BytesIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import click
+import msgspec
+
+from timeline.cli.options import Command, output, print_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SHOWN = 100
+"""The rows that a screen shows."""
 
 ENDINGS = {
     ".parquet": "parquet",
@@ -27,14 +38,65 @@ _LONGEST = 200
 """Bytes of a name that a longer one is made of."""
 
 
-def form_of(path: str, asked: str | None) -> str:
-    """The format of a file to be written: that of its ending, or the one that is asked for."""
-    told = ENDINGS.get(os.path.splitext(path)[1].lower())
+class First(NamedTuple):
+    """What a screen shows of many rows: the columns, and the first rows with one more if there is."""
+
+    names: list[str]
+    rows: list[dict[str, Any]]
+
+    @property
+    def complete(self) -> bool:
+        """Whether there are no more."""
+        return len(self.rows) <= SHOWN
+
+
+def output_options(command: Command) -> Command:
+    """``-o OUT`` and ``--force``."""
+    force = click.option("--force", is_flag=True, help="Replace OUT if it is there.")
+    out = click.option("-o", "--output", "out", metavar="OUT", help="The file to write; unless given, standard output.")
+    return out(force(command))
+
+
+def form_option(command: Command) -> Command:
+    """``--format table|json|jsonl|csv|parquet``."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(["table", "json", "jsonl", "csv", "parquet"]),
+        help="The format of what is written, where the name OUT does not tell it. To standard output: a table of the "
+        "first rows where a person looks, a line of JSON for each row where a program reads.",
+    )(command)
+
+
+def fields_option(command: Command) -> Command:
+    """``--fields NAME,NAME``."""
+    return click.option(
+        "--fields", metavar="NAME,NAME", multiple=True, callback=_fields, help="The fields; all unless given."
+    )(command)
+
+
+def _fields(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> list[str] | None:
+    names = [name.strip() for text in value for name in text.split(",")]
+    if "" in names:
+        raise click.BadParameter("a name is missing: the fields stand side by side, as in flavor,project_id")
+    return names or None
+
+
+def form_of(out: str | None, asked: str | None) -> str:
+    """The format to write: that of a name's ending, or the one that is asked for, or what suits who looks."""
+    if out is None:
+        screen = sys.stdout.isatty()
+        if asked == "parquet" and screen:
+            raise click.UsageError("parquet is no text for a screen: -o OUT.parquet writes it to a file")
+        return asked or ("table" if screen else "jsonl")
+    if asked == "table":
+        raise click.UsageError("a table is for a screen: csv, jsonl, json and parquet are for files")
+    told = ENDINGS.get(os.path.splitext(out)[1].lower())
     if told is None and asked is None:
         endings = ", ".join(ENDINGS)
-        raise click.UsageError(f"the name {path!r} tells no format: it may end in {endings}, or --format tells it")
+        raise click.UsageError(f"the name {out!r} tells no format: it may end in {endings}, or --format tells it")
     if told is not None and asked not in (None, told):
-        raise click.UsageError(f"the name {path!r} says {told}, and --format {asked}")
+        raise click.UsageError(f"the name {out!r} says {told}, and --format {asked}")
     return str(told or asked)
 
 
@@ -96,3 +158,56 @@ def _terminated() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def write(
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+    form: str,
+    stream: IO[bytes],
+    *,
+    memory: int = 1 << 30,
+    numbers: Sequence[str] = (),
+) -> None:
+    """Write batches in any format but a table: see :func:`timeline.reports.batches.writer`."""
+    from timeline.reports import batches as reports
+
+    if form == "parquet" and stream is output():
+        from shutil import copyfileobj
+        from tempfile import TemporaryFile
+
+        # Parquet that breaks off would look whole to who reads the pipe: it goes there when it is whole
+        with TemporaryFile() as file:
+            write(schema, batches, form, file, memory=memory, numbers=numbers)
+            file.seek(0)
+            copyfileobj(file, stream)
+        return
+    writer = reports.writer(form, stream, schema, memory=memory, numbers=numbers)
+    for batch in batches:
+        writer.write(batch)
+    writer.close()
+
+
+def first(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> First:
+    """What a screen shows of batches."""
+    from timeline.reports import batches as reports
+
+    stream = BytesIO()
+    writer = reports.writer("jsonl", stream, schema)
+    rows = 0
+    for batch in batches:
+        writer.write(batch.slice(0, SHOWN + 1 - rows))
+        rows += len(batch)
+        if rows > SHOWN:
+            break
+    return First(schema.names, [msgspec.json.decode(line) for line in stream.getvalue().splitlines()])
+
+
+def show(told: First) -> None:
+    """Show a table of the first rows."""
+    from timeline.reports import tables
+
+    rows = ([row.get(name) for name in told.names] for row in told.rows[:SHOWN])
+    print_table(tables.rows(told.names, rows))
+    if not told.complete:
+        click.echo(f"timeline: these are the first {SHOWN}; -o OUT or --format jsonl gives all", err=True)
