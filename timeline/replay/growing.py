@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from hashlib import blake2b
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import Any
 
 import msgspec
@@ -52,13 +52,14 @@ class GrowingFleet:
     def put(self, resource: Resource, events: Sequence[Event]) -> None:
         """Take in all the events of a resource, in the order of the model, in place of those it had."""
         number = self._number(resource)
-        essence = _essence(events)
+        essential = _without_repeats(events)
+        essence = _essence(essential)
         if self._essences[number] == essence:
             return
         self._essences[number] = essence
         pending = self._pending
         first = self._rows + len(pending.starts)
-        for change in changes(events, self._codes):
+        for change in changes(essential, self._codes):
             pending.starts.append(change.start)
             pending.existence.append(_NUMBERS[change.existence])
             pending.fields.append(change.fields)
@@ -237,25 +238,29 @@ class _Values:
         return decoded[:count]
 
 
-def _essence(events: Sequence[Event]) -> bytes:
-    """What tells apart two lists of events that may make different segments.
+def _without_repeats(events: Sequence[Event]) -> Sequence[Event]:
+    """The events without those that change nothing, whatever the state was.
 
-    Left out are repeats: an event alone at its instant that says what the one before it said, itself alone, neither of
-    which bounds a life. Whatever the state was after the one before, it is the same after the repeat.
+    That is: an event alone at its instant that says what the one before it said, itself alone, neither of which bounds
+    a life.
     """
-    said = blake2b(digest_size=16)
-    last, alone_before = b"", False
-    count = len(events)
-    for place, event in enumerate(events):
+    kept = []
+    last, before, plain_before = b"", None, False
+    for event, after in zip_longest(events, islice(events, 1, None)):
         at, digest = event.occurred_at, event.body.digest
-        alone = (place == 0 or events[place - 1].occurred_at != at) and (
-            place + 1 == count or events[place + 1].occurred_at != at
-        )
-        plain = alone and event.phase not in LIFE_BOUNDS
-        if not (plain and alone_before and digest == last):
-            said.update(b"%d %d " % (at, event.phase))
-            said.update(digest)
-        last, alone_before = digest, plain
+        plain = at != before and (after is None or after.occurred_at != at) and event.phase not in LIFE_BOUNDS
+        if not (plain and plain_before and digest == last):
+            kept.append(event)
+        last, before, plain_before = digest, at, plain
+    return kept
+
+
+def _essence(events: Sequence[Event]) -> bytes:
+    """What tells apart lists of events that may make different segments."""
+    said = blake2b(digest_size=16)
+    for event in events:
+        said.update(b"%d %d " % (event.occurred_at, event.phase))
+        said.update(event.body.digest)
     return said.digest()
 
 
