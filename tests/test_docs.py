@@ -159,7 +159,8 @@ def test_the_demo_ends_with_the_reason(tmp_path: Path) -> None:
 
 def test_every_word_of_the_definition_language_is_described() -> None:
     parameters = [name for plugin in PLUGINS.values() for name in inspect.signature(plugin).parameters]
-    keys = {*schema._DEFINITION, *schema._RESOURCE, *schema._PHASE_RULE, *schema._TRAIT}
+    keys = {*schema._FILE, *schema._DEFINITION, *schema._RESOURCE, *schema._PHASE_RULE, *schema._TRAIT}
+    keys |= {*schema._SAMPLE_RULE}
     words = {*keys, *PLUGINS, *parameters, *TYPES, *(phase.name.lower() for phase in Phase)}
     page = (ROOT / "docs" / "definitions.rst").read_text("utf-8")
     assert sorted(word for word in words if f"``{word}``" not in page) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +12,7 @@ from timeline.cli.options import chosen, definitions_option, examples, files_of,
 from timeline.cli.program import QUARANTINED
 
 if TYPE_CHECKING:
-    from timeline.definitions import Definitions
+    from timeline.definitions import Definitions, SampleRules
     from timeline.model import Message
     from timeline.reports.shapes import Shape
 
@@ -21,16 +22,25 @@ def definitions_() -> None:
     """Look at definitions, and try out what they make of notifications."""
 
 
-@definitions_.command("list", epilog=examples("timeline definitions list"))
+@definitions_.command("list", epilog=examples("timeline definitions list", "timeline definitions list --samples"))
+@click.option("--samples", is_flag=True, help="The sample rules instead: the last that matches a meter decides.")
 @definitions_option
 @format_option
-def list_(definitions_file: str | None, form: str | None) -> None:
+def list_(samples: bool, definitions_file: str | None, form: str | None) -> None:
     """List the definitions in the order of their file: the last that matches an event type decides."""
     from timeline.definitions import Definitions
-    from timeline.reports import shapes
 
     form = chosen(form, for_programs="jsonl")
     definitions = Definitions.load(definitions_file)
+    if samples:
+        _list_samples(definitions.samples, form)
+    else:
+        _list_definitions(definitions, form)
+
+
+def _list_definitions(definitions: Definitions, form: str) -> None:
+    from timeline.reports import shapes
+
     lines = (shapes.definition(definitions.place(each), each) for each in definitions)
     if form != "table":
         print_list(lines, form)
@@ -49,6 +59,36 @@ def list_(definitions_file: str | None, form: str | None) -> None:
         for line in lines
     )
     print_table(tables.rows(("event type", "resource", "phase", "version", "fields", "line"), rows))
+
+
+def _list_samples(rules: SampleRules, form: str) -> None:
+    lines: Iterator[Shape] = (
+        {
+            "meter": [*rule.included, *(f"!{glob}" for glob in rule.excluded)],
+            "type": rule.type,
+            "id": None if rule.id is None else rule.id.pattern,
+            "cumulative": rule.cumulative,
+            "place": rules.place(rule),
+        }
+        for rule in rules
+    )
+    if form != "table":
+        print_list(lines, form)
+        return
+    from timeline.reports import tables
+
+    # the rules may be those of the shipped file, though the definitions are of another
+    rows = (
+        (
+            ", ".join(line["meter"]),
+            line["type"],
+            line["id"] or "(the whole)",
+            line["cumulative"],
+            Path(line["place"]).name,
+        )
+        for line in lines
+    )
+    print_table(tables.rows(("meter", "type", "id", "cumulative", "place"), rows))
 
 
 @definitions_.command(
