@@ -32,7 +32,7 @@ _log = logging.getLogger("timeline")
 Result = TypeVar("Result")
 Gathered = list[tuple[NDArray[Any], NDArray[np.uint8] | None]]
 
-_LEAST_PER_THREAD = 1_000_000
+_LEAST_PER_THREAD = 500_000
 """Samples below which another thread costs more than it brings."""
 
 _SAMPLES_PER_PACKED_ROW = 4
