@@ -47,7 +47,7 @@ REFUSED: dict[str, tuple[pa.Table, dict[str, Any], str]] = {
         {},
         "have 2 columns that are called 'resource_id'",
     ),
-    "no such word": (samples(), {"columns": {"time": "timestamp"}}, "samples have no 'time' that could be named"),
+    "no such word": (samples(), {"columns": {"time": "timestamp"}}, "samples have no 'time' that could be called"),
     "no such field": (samples(), {"fields": ["xx"]}, "there is no field 'xx'; 'x' may be meant"),
     "no such field, and none that is near": (samples(), {"fields": ["?"]}, r"there is no field '\?'; there are "),
     "a field that the samples have": (samples(x=["b"]), {}, "have a column 'x' of their own; give a prefix"),
@@ -188,3 +188,12 @@ def test_a_dict_is_refused_in_a_sentence(engine: Engine, case: str) -> None:
 def test_a_dict_without_id_or_time_is_unknown(engine: Engine) -> None:
     rows = [{"resource_id": None, "timestamp": NOON}, {"resource_id": "a", "timestamp": None}]
     assert [row["existence"] for row in join(engine, rows)] == ["unknown", "unknown"]
+
+
+def test_a_field_that_nobody_has_heard_of_is_refused_for_dicts_too(engine: Engine) -> None:
+    with pytest.raises(InputError, match="there is no field 'xx'; 'x' may be meant"):
+        join(engine, [], fields=["xx"])
+    with pytest.raises(InputError, match="there is no field 'xx'"):
+        join(engine, [], fields=["xx"], policy="split", period=1)
+    other = engine_with([Event(Resource(type="instance", id="a"), NOON, Phase.UPDATE, Body.of({"z": 1}), NOON, "t")])
+    assert [row["z"] for row in join(other, [{"resource_id": "a", "timestamp": NOON}], fields=["z"])] == [1]

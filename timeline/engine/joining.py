@@ -11,6 +11,7 @@ import msgspec
 from timeline.drivers.contract import Driver
 from timeline.engine.rows import Row, Rows
 from timeline.errors import InputError
+from timeline.model import Scope
 from timeline.replay.kinds import need_arrow
 from timeline.replay.options import WORDS, JoinCounts, Options, check_fields
 
@@ -55,6 +56,8 @@ class Joining:
         if package == "polars" and hasattr(samples, "collect"):
             raise TypeError("join takes data: a lazy frame is to be collected first")
         columns = hasattr(samples, "__arrow_c_stream__") or hasattr(samples, "__arrow_c_array__")
+        if not columns:
+            self._check_fields()
         if not columns and self._options.policy == "at":
             return Rows(self._driver, self._options, self._find, self._known_before).joined(samples, self._progress)
         need_arrow("joining columns")
@@ -129,6 +132,18 @@ class Joining:
             self._tell(join)
             yield from join.dicts(told, batch)
             first += len(batch)
+
+    def _check_fields(self) -> None:
+        """Refuse a field that no definition knows and of which nothing in the store speaks."""
+        unheard = set(self._options.fields or ())
+        if unheard:
+            unheard -= fields_of(self._definitions())
+        if unheard:
+            for event in self._driver.events(Scope(type=self._options.type)):
+                unheard -= event.body.spoken().keys()
+                if not unheard:
+                    return
+            check_fields(sorted(unheard), fields_of(self._definitions()))
 
     def _join(self, schema: pa.Schema, names: Collection[str] = ()) -> Join:
         from timeline.replay.join import Join

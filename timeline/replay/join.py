@@ -18,7 +18,7 @@ from timeline.replay import asof
 from timeline.replay.columns import one
 from timeline.replay.covering import Covering
 from timeline.replay.fleet import EXISTENCES, NOT_COLLECTED, TIME, Array, Fleet, encoded, times
-from timeline.replay.options import WORDS, JoinCounts, Options
+from timeline.replay.options import JoinCounts, Options
 from timeline.replay.subjects import Rule, Subjects
 from timeline.replay.times import Times, microseconds
 
@@ -228,9 +228,6 @@ _COUNTED = (Existence.PRESENT, Existence.DELETED)
 
 def _words(schema: pa.Schema, options: Options) -> list[str]:
     """Our words for the columns that are needed. Raises :class:`~timeline.errors.InputError` where one is missing."""
-    for word in options.columns:
-        if word not in WORDS:
-            raise InputError(f"samples have no {word!r} that could be named otherwise; they have {', '.join(WORDS)}")
     words = ["resource_id", "timestamp"]
     words += [word for word in ("type", "source", "start") if word in options.columns]
     if options.policy != "at" and (options.cumulative or options.name("value") in schema.names):

@@ -51,6 +51,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.policy not in POLICIES:
             raise InputError(f"{self.policy!r:.60} is no policy; there are {', '.join(POLICIES)}")
+        for word in self.columns:
+            if word not in WORDS:
+                raise InputError(
+                    f"samples have no {word!r:.60} that could be called otherwise; they have {', '.join(WORDS)}"
+                )
         if self.unit not in get_args(Unit):
             raise InputError(f"{self.unit!r:.60} is no unit of time; there are {', '.join(get_args(Unit))}")
 
