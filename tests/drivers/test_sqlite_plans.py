@@ -58,7 +58,7 @@ class TestPlans:
         asked = [number(2)] if scope is None else scope
         found = list(driver.events(asked, until=60, known_before=known_before, last_per_body=last_per_body))
         assert found
-        (statement,) = [text for text in seen if "FROM resource" in text]
+        (statement,) = [text for text in seen if "JOIN event" in text]
         plan = _plan(path, statement)
         assert any(step.startswith("SEARCH event USING PRIMARY KEY (stream=?") for step in plan)
         assert not [step for step in plan if "TEMP B-TREE" in step or "AUTOMATIC" in step]
@@ -66,6 +66,18 @@ class TestPlans:
         assert scans == (["SCAN resource USING COVERING INDEX resource_key"] if asked == Scope() else [])
         if last_per_body:
             assert any(step.startswith("SEARCH last USING PRIMARY KEY (stream=?") for step in plan)
+        for text in seen:
+            if " IN (" in text:  # bodies and names, many at once
+                assert [step[:6] for step in _plan(path, text)] == ["SEARCH"]
+
+    def test_bodies_and_names_are_looked_up_many_at_once(
+        self, watched: tuple[SqlDriver, list[str]], driver: Driver
+    ) -> None:
+        own, seen = watched
+        driver.append([event(1, f"{n}", of=number(n)) for n in range(100)])
+        found = list(own.events(Scope(type="instance")))
+        assert {one.resource for one in found} == set(map(number, range(100)))
+        assert len([text for text in seen if " IN (" in text]) == 2
 
     def test_one_resource_is_one_statement(self, watched: tuple[SqlDriver, list[str]]) -> None:
         driver, seen = watched

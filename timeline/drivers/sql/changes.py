@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from random import randrange
 
 from sqlalchemy import bindparam, delete, insert, select, update
@@ -17,6 +17,7 @@ from timeline.drivers.sql.codec import decode, pack_numbers, unpack_numbers
 from timeline.drivers.sql.connections import Connections
 from timeline.drivers.sql.database import Database
 from timeline.drivers.sql.dbapi import Cursor
+from timeline.drivers.sql.lookup import Lookup
 from timeline.drivers.sql.schema import change, resource, writer
 from timeline.drivers.sql.statement import Statement
 from timeline.errors import StoreCorrupt
@@ -29,8 +30,6 @@ _NOTHING = "0"
 """The token of a store to which nothing was added."""
 _LAST_CHANGE = re.compile(r"(?P<writer>[0-9]{1,4})\.(?P<number>[0-9]{1,18})\.(?P<mark>[0-9a-f]{16})", re.ASCII)
 _MARK_BYTES = 8
-_AT_A_TIME = 500
-"""Names that are looked up by one statement."""
 
 Token = dict[int, tuple[int, bytes]]
 """Of each writer the number and the mark of its last change."""
@@ -76,10 +75,7 @@ class Changes:
         since = select(change.c.mark, change.c.resources).order_by(change.c.number)
         since = since.where(change.c.writer == bindparam("writer"), change.c.number >= bindparam("number"))
         self._since = Statement(since, database.dialect)
-        named = resource.c.id.in_([bindparam(f"id_{n}") for n in range(_AT_A_TIME)])
-        self._names = Statement(
-            select(resource.c.type, resource.c.source, resource.c.name).where(named), database.dialect
-        )
+        self._names = Lookup(database, resource.c.id, resource.c.type, resource.c.source, resource.c.name)
 
     def version(self) -> str:
         """As :meth:`timeline.drivers.contract.EventStore.version`."""
@@ -104,7 +100,12 @@ class Changes:
                     return None
                 for resources in noted:
                     ids.update(unpack_numbers(resources))
-            return list(self._resources(cursor, sorted(ids)))
+            named = list(self._names.rows(cursor, sorted(ids)))
+        if len(named) != len(ids):
+            raise StoreCorrupt(
+                f"{self._place}: changes refer to resources that are not in the store; restore it from a backup"
+            )
+        return [Resource(type=decode(kind), source=decode(source), id=decode(name)) for _, kind, source, name in named]
 
     def _noted(self, cursor: Cursor, writer: int, seen: tuple[int, bytes] | None, last: int) -> Sequence[bytes] | None:
         """The resources of each change of a writer after the one that was seen; ``None`` where they are not all there.
@@ -116,18 +117,6 @@ class Changes:
         if not rows or len(rows) != last - first + 1 or (mark and mark != rows[0][0]):
             return None
         return [resources for _, resources in (rows[1:] if seen else rows)]
-
-    def _resources(self, cursor: Cursor, ids: Sequence[int]) -> Iterator[Resource]:
-        for first in range(0, len(ids), _AT_A_TIME):
-            some = ids[first : first + _AT_A_TIME]
-            some_or_none = [*some, *[0] * (_AT_A_TIME - len(some))]  # 0 is no id
-            rows = self._names.run(cursor, {f"id_{n}": id for n, id in enumerate(some_or_none)}).fetchall()
-            if len(rows) != len(some):
-                raise StoreCorrupt(
-                    f"{self._place}: changes refer to resources that are not in the store; restore it from a backup"
-                )
-            for kind, source, name in rows:
-                yield Resource(type=decode(kind), source=decode(source), id=decode(name))
 
 
 def _parsed(token: str) -> Token | None:

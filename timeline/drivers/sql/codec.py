@@ -40,8 +40,8 @@ def unpack_message_id(packed: bytes | None) -> str | None:
     if packed is None:
         return None
     if len(packed) == 16:
-        digits = packed.hex()
-        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+        digits = packed.hex("-", 2)  # eight times four digits: with more dashes than a UUID has
+        return f"{digits[:4]}{digits[5:29]}{digits[30:34]}{digits[35:]}"
     return decode(packed[2:] if packed[0] else packed[1:])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import chain
 
 from timeline.drivers.contract import Appended, Driver, Summary
 from timeline.drivers.sql import revision
@@ -68,7 +69,7 @@ class SqlDriver(Driver):
         last_per_body: bool = False,
     ) -> Iterator[Event]:
         with self._database.translated():
-            yield from self._reading.events(which, until, known_before, last_per_body)
+            yield from chain.from_iterable(self._reading.events(which, until, known_before, last_per_body))
 
     def resources(self, scope: Scope, *, after: Resource | None = None, limit: int = 1_000) -> Sequence[Resource]:
         with self._database.translated():
