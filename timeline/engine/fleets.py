@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from itertools import groupby
+from operator import attrgetter
 from threading import Lock
 
 from timeline.drivers.contract import Driver
@@ -60,5 +61,5 @@ class Fleets:
 
     def _read(self, growing: GrowingFleet, which: Scope | list[Resource], known_before: int | None) -> None:
         events = self._driver.events(which, known_before=known_before)
-        for resource, of_resource in groupby(events, key=lambda event: event.resource):
+        for resource, of_resource in groupby(events, key=attrgetter("resource")):
             growing.put(resource, list(of_resource))

@@ -9,15 +9,14 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
-from hashlib import blake2b
-from itertools import islice, zip_longest
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
-from timeline.model import LIFE_BOUNDS, Body, Event, Json, Resource
+from timeline.model import LIFE_BOUNDS, Body, Event, Json, Phase, Resource
 from timeline.replay.fleet import EXISTENCES, NOT_COLLECTED, NULL, Array, Field, Fleet, Names
 from timeline.replay.fold import changes
 from timeline.replay.kinds import Kind, arrow_array, common, kind_of
@@ -36,8 +35,8 @@ class GrowingFleet:
     def __init__(self) -> None:
         self._named: dict[tuple[str, str], _Named] = {}
         self._resources: list[Resource] = []
-        self._essences: list[bytes] = []
-        """Of each resource, what its segments were made of: where only repeats came, they are not made again."""
+        self._newest: list[_Newest | None] = []
+        """The newest event of each resource: where only repeats of it came after it, nothing is to be done."""
         self._first = array("q")
         self._last = array("q")
         self._starts = _Column(np.int64)
@@ -52,14 +51,11 @@ class GrowingFleet:
     def put(self, resource: Resource, events: Sequence[Event]) -> None:
         """Take in all the events of a resource, in the order of the model, in place of those it had."""
         number = self._number(resource)
-        essential = _without_repeats(events)
-        essence = _essence(essential)
-        if self._essences[number] == essence:
+        if self._only_repeats(number, events):
             return
-        self._essences[number] = essence
         pending = self._pending
         first = self._rows + len(pending.starts)
-        for change in changes(essential, self._codes):
+        for change in changes(events, self._codes):
             pending.starts.append(change.start)
             pending.existence.append(_NUMBERS[change.existence])
             pending.fields.append(change.fields)
@@ -89,6 +85,30 @@ class GrowingFleet:
             {name: values.field(live) for name, values in sorted(self._fields.items())},
         )
 
+    def _only_repeats(self, number: int, events: Sequence[Event]) -> bool:
+        """Whether the events are those that were put before, and after them repeats of the newest.
+
+        Events are added to and never taken away: where the newest that was put stands in its old place, those before it
+        are as they were.
+        """
+        newest, count = self._newest[number], len(events)
+        if count:
+            last = events[-1]
+            alone = count == 1 or events[-2].occurred_at != last.occurred_at
+            self._newest[number] = _Newest(count, last.occurred_at, last.body.digest, last.phase, alone)
+        if newest is None or count < newest.events:
+            return False
+        before = events[newest.events - 1]
+        if (before.occurred_at, before.body.digest, before.phase) != (newest.at, newest.digest, newest.phase):
+            return False
+        at, plain = newest.at, newest.alone and newest.phase not in LIFE_BOUNDS
+        for event in events[newest.events :]:
+            # an event alone at its instant, which bounds no life and says what was said last, changes no state
+            if not plain or event.occurred_at == at or event.body.digest != newest.digest or event.phase in LIFE_BOUNDS:
+                return False
+            at = event.occurred_at
+        return True
+
     def _number(self, resource: Resource) -> int:
         key = (resource.type, resource.source)
         named = self._named.get(key)
@@ -98,7 +118,7 @@ class GrowingFleet:
         if number is None:
             number = named.numbers[resource.id] = len(self._resources)
             self._resources.append(resource)
-            self._essences.append(b"")
+            self._newest.append(None)
             self._first.append(0)
             self._last.append(0)
         return number
@@ -128,6 +148,17 @@ class GrowingFleet:
         for name, values in self._fields.items():
             values.column.extend(np.array([fields.get(name, NOT_COLLECTED) for fields in pending.fields], np.int32))
         self._rows += count
+
+
+class _Newest(NamedTuple):
+    """The newest event of a resource, and how many there were with it."""
+
+    events: int
+    at: int
+    digest: bytes
+    phase: Phase
+    alone: bool
+    """Whether no other happened at its instant."""
 
 
 class _Named:
@@ -236,32 +267,6 @@ class _Values:
         if len(decoded) < count:
             decoded = self._decoded = decoded + [_decode(value) for value in self._said[len(decoded) : count]]
         return decoded[:count]
-
-
-def _without_repeats(events: Sequence[Event]) -> Sequence[Event]:
-    """The events without those that change nothing, whatever the state was.
-
-    That is: an event alone at its instant that says what the one before it said, itself alone, neither of which bounds
-    a life.
-    """
-    kept = []
-    last, before, plain_before = b"", None, False
-    for event, after in zip_longest(events, islice(events, 1, None)):
-        at, digest = event.occurred_at, event.body.digest
-        plain = at != before and (after is None or after.occurred_at != at) and event.phase not in LIFE_BOUNDS
-        if not (plain and plain_before and digest == last):
-            kept.append(event)
-        last, before, plain_before = digest, at, plain
-    return kept
-
-
-def _essence(events: Sequence[Event]) -> bytes:
-    """What tells apart lists of events that may make different segments."""
-    said = blake2b(digest_size=16)
-    for event in events:
-        said.update(b"%d %d " % (event.occurred_at, event.phase))
-        said.update(event.body.digest)
-    return said.digest()
 
 
 class _Live:
