@@ -50,7 +50,8 @@ class ParquetFile:
     def batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         dictionaries = [field.name for field in schema if pa.types.is_dictionary(field.type)]
         with unreadable(self._source.name), self._opened(dictionaries) as file:
-            for batch in file.iter_batches(self._batch_rows(file)):
+            rows = self._batch_rows(file)
+            for batch in _gathered(file.iter_batches(rows), rows):
                 yield batch if batch.schema == schema else batch.select(schema.names).cast(schema)
 
     def _opened(self, dictionaries: Iterable[str] = ()) -> pq.ParquetFile:
@@ -69,6 +70,27 @@ class ParquetFile:
             return _ROWS
         width = sum(_width(column) for column in first.columns) + self._asked.added
         return max(_LEAST_ROWS, min(_ROWS, int(self._asked.memory / _SHARE / width)))
+
+
+def _gathered(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """Batches put together where they are short, as those of short row groups are."""
+    some: list[pa.RecordBatch] = []
+    length = 0
+    for batch in filter(len, batches):
+        if length + len(batch) > rows:
+            yield _one(some)
+            some, length = [], 0
+        some.append(batch)
+        length += len(batch)
+    if some:
+        yield _one(some)
+
+
+def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    if len(batches) == 1:
+        return batches[0]
+    (batch,) = pa.Table.from_batches(batches).unify_dictionaries().combine_chunks().to_batches()
+    return batch
 
 
 def _width(column: pa.Array) -> float:

@@ -149,7 +149,8 @@ class _Json:
         self._lines = lines
         self._before = "[\n"
         self._columns = [
-            Cells(field.type, _json(field, field.name in numbers), null="null", infinite="null") for field in schema
+            Cells(field.type, _json(field, field.name in numbers), null="null", quote='"', infinite="null")
+            for field in schema
         ]
         self._names = [("," if place else "{") + json_text(name) + ":" for place, name in enumerate(schema.names)]
 

@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 # a cell that needs quotes; blanks at its ends some readers would drop
 _QUOTED = re.compile(r'[",\r\n]|^\s|\s$|^$')
 
+_UTC = ("UTC", "Etc/UTC", "Z", "+00:00")
+
 # a number that Arrow writes without a point is not to become a whole one
 _POINT = r"[.en]"
 
@@ -34,12 +36,16 @@ class Cells:
     """One column as text, batch by batch: what stands in a dictionary is written once."""
 
     def __init__(
-        self, type: pa.DataType, write: Callable[[Any], str], *, null: str, infinite: str | None = None
+        self, type: pa.DataType, write: Callable[[Any], str], *, null: str, quote: str = "", infinite: str | None = None
     ) -> None:
-        """``write`` makes the cell of a text, list or map; ``infinite`` stands for what is no finite number."""
+        """``write`` makes the cell of a text, list or map; ``quote`` stands around a time.
+
+        ``infinite`` is written for what is no finite number.
+        """
         self._type = type
         self._write = write
         self._null = null
+        self._quote = quote
         self._infinite = infinite
         self._dictionary: tuple[pa.Array, pa.Array] | None = None
 
@@ -64,8 +70,14 @@ class Cells:
         if pa.types.is_duration(type):
             return column.cast(pa.int64()).cast(pa.string())
         if pa.types.is_temporal(type) and not pa.types.is_interval(type):
+            zone = ""
+            if pa.types.is_timestamp(type) and type.tz in _UTC:
+                column, zone = (
+                    column.cast(pa.timestamp(type.unit)),
+                    "Z",
+                )  # ten times as fast without a zone to be looked up
             times = pc.replace_substring(column.cast(pa.string()), " ", "T", max_replacements=1)
-            return self._written(times)
+            return pc.binary_join_element_wise(self._quote, times, zone + self._quote, "")
         return self._written(column)
 
     def _of_floats(self, column: pa.Array) -> pa.Array:
