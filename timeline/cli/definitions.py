@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from timeline.cli.options import chosen, definitions_option, examples, files_of, format_option, print_list, print_table
+from timeline.cli.options import (
+    chosen,
+    definitions_option,
+    examples,
+    files_of,
+    format_option,
+    print_list,
+    print_rows,
+    print_table,
+    rows_format_option,
+)
 from timeline.cli.program import QUARANTINED
 
 if TYPE_CHECKING:
@@ -25,7 +35,7 @@ def definitions_() -> None:
 @definitions_.command("list", epilog=examples("timeline definitions list", "timeline definitions list --samples"))
 @click.option("--samples", is_flag=True, help="The sample rules instead: the last that matches a meter decides.")
 @definitions_option
-@format_option
+@rows_format_option
 def list_(samples: bool, definitions_file: str | None, form: str | None) -> None:
     """List the definitions in the order of their file: the last that matches an event type decides."""
     from timeline.definitions import Definitions
@@ -39,15 +49,15 @@ def list_(samples: bool, definitions_file: str | None, form: str | None) -> None
 
 
 def _list_definitions(definitions: Definitions, form: str) -> None:
-    from timeline.reports import shapes
+    from timeline.reports import rows
 
-    lines = (shapes.definition(definitions.place(each), each) for each in definitions)
+    layout = rows.definitions(definitions.place)
     if form != "table":
-        print_list(lines, form)
+        print_rows(definitions, form, layout)
         return
     from timeline.reports import tables
 
-    rows = (
+    cells = (
         (
             ", ".join(line["event_type"]),
             line["resource"] or "(by convention)",
@@ -56,29 +66,22 @@ def _list_definitions(definitions: Definitions, form: str) -> None:
             len(line["fields"]),
             int(line["place"].rpartition(":")[2]),
         )
-        for line in lines
+        for line in map(layout.shape, definitions)
     )
-    print_table(tables.rows(("event type", "resource", "phase", "version", "fields", "line"), rows))
+    print_table(tables.rows(("event type", "resource", "phase", "version", "fields", "line"), cells))
 
 
 def _list_samples(rules: SampleRules, form: str) -> None:
-    lines: Iterator[Shape] = (
-        {
-            "meter": [*rule.included, *(f"!{glob}" for glob in rule.excluded)],
-            "type": rule.type,
-            "id": None if rule.id is None else rule.id.pattern,
-            "cumulative": rule.cumulative,
-            "place": rules.place(rule),
-        }
-        for rule in rules
-    )
+    from timeline.reports import rows
+
+    layout = rows.sample_rules(rules.place)
     if form != "table":
-        print_list(lines, form)
+        print_rows(rules, form, layout)
         return
     from timeline.reports import tables
 
     # the rules may be those of the shipped file, though the definitions are of another
-    rows = (
+    cells = (
         (
             ", ".join(line["meter"]),
             line["type"],
@@ -86,9 +89,9 @@ def _list_samples(rules: SampleRules, form: str) -> None:
             line["cumulative"],
             Path(line["place"]).name,
         )
-        for line in lines
+        for line in map(layout.shape, rules)
     )
-    print_table(tables.rows(("meter", "type", "id", "cumulative", "place"), rows))
+    print_table(tables.rows(("meter", "type", "id", "cumulative", "place"), cells))
 
 
 @definitions_.command(

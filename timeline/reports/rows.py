@@ -15,7 +15,7 @@ from timeline.reports import shapes
 from timeline.reports.shapes import Shape
 
 if TYPE_CHECKING:
-    from timeline.definitions import Definition
+    from timeline.definitions import Definition, SampleRule
 
 Told = TypeVar("Told")
 
@@ -146,3 +146,22 @@ def definitions(place: Callable[[Definition], str]) -> Layout[Definition]:
         "place": Holds.TEXT,
     }
     return Layout(shape, columns, lambda told: tuple(shape(told).values()))
+
+
+def sample_rules(place: Callable[[SampleRule], str]) -> Layout[SampleRule]:
+    """The sample rules; ``place`` tells where each stands."""
+
+    def shape(told: SampleRule) -> Shape:
+        return shapes.sample_rule(place(told), told)
+
+    def cells(told: SampleRule) -> tuple[Cell, ...]:
+        return (*tuple(shape(told).values())[:3], "true" if told.cumulative else "false", place(told))
+
+    columns = {
+        "meter": Holds.TEXTS,
+        "type": Holds.TEXT,
+        "id": Holds.TEXT,
+        "cumulative": Holds.JSON,
+        "place": Holds.TEXT,
+    }
+    return Layout(shape, columns, cells)

@@ -12,7 +12,7 @@ from timeline.model import Event, Existence, Quarantined, Resource, Segment, Sta
 
 if TYPE_CHECKING:
     # a command that asks one floor need not wait until the others are loaded
-    from timeline.definitions import Definition, Trial
+    from timeline.definitions import Definition, SampleRule, Trial
     from timeline.engine import Counts, Summary
     from timeline.replay import Diff, Explanation, Timeline
 
@@ -158,6 +158,17 @@ def definition(place: str, defined: Definition) -> Shape:
         "version": defined.version,
         "fields": list(defined.fields),
         "volatile": [trait.name for trait in defined.traits if trait.volatile],
+        "place": place,
+    }
+
+
+def sample_rule(place: str, rule: SampleRule) -> Shape:
+    """A line of the sample rules."""
+    return {
+        "meter": [*rule.included, *(f"!{glob}" for glob in rule.excluded)],
+        "type": rule.type,
+        "id": None if rule.id is None else rule.id.pattern,
+        "cumulative": rule.cumulative,
         "place": place,
     }
 
