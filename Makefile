@@ -52,7 +52,7 @@ $(VENV)/made:
 	touch $@
 
 $(VENV)/installed: $(VENV)/made setup.py pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --editable '.[arrow]'
 	touch $@
 
 $(VENV)/installed-%: $(VENV)/made setup.py pyproject.toml

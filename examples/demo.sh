@@ -1,5 +1,5 @@
 #!/bin/sh
-# The main job, from notifications to an answer and its reason, in a folder that is removed afterwards.
+# The main job, from notifications to an answer, its reason, and samples joined, in a folder that is removed afterwards.
 set -eu
 
 INSTANCE=instance/ecc8543c-7ff1-4523-adfa-3e063a72ee7c
@@ -10,7 +10,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 130' INT TERM
 cd "$folder"
-cp "$examples/notifications.jsonl" .
+cp "$examples/notifications.jsonl" "$examples/samples.jsonl" .
 export TIMELINE_STORE=sqlite:///demo.db
 
 run() {
@@ -34,3 +34,7 @@ run 'What it was at noon of the first day.' \
     timeline show "$INSTANCE" --at "$AT" --format table
 run 'Why it had this flavor: the message came half a day late, and counts from when the resize happened.' \
     timeline explain "$INSTANCE" flavor --at "$AT" --format table
+run 'Samples, as a metering agent has them: nothing in them tells a flavor.' \
+    head -n 3 samples.jsonl
+run 'Each of them, with what its instance was at that time.' \
+    timeline join samples.jsonl --fields flavor,vcpus --format table

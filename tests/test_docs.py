@@ -152,9 +152,13 @@ def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path) -> None:
     Reader(tmp_path).follow(page)
 
 
-def test_the_demo_ends_with_the_reason(tmp_path: Path) -> None:
+def test_the_demo_ends_with_the_reason_and_with_a_join(tmp_path: Path) -> None:
     shown = Reader(tmp_path).typed(f"sh {ROOT}/examples/demo.sh")
-    assert "compute.instance.finish_resize.end" in shown[shown.index("$ timeline explain") :]
+    reason, joined = shown[shown.index("$ timeline explain") :].split("$ timeline join")
+    assert "compute.instance.finish_resize.end" in reason
+    flavors = {line.split()[2]: line.split()[5] for line in joined.splitlines() if line.startswith(" ecc8543c")}
+    assert flavors == {"2026-03-01T10:00:00Z": "m1.medium", "2026-03-01T11:00:00Z": "m1.large"}
+    assert "10 samples: 8 present, 1 deleted, 1 unknown" in joined
 
 
 def test_every_word_of_the_definition_language_is_described() -> None:
