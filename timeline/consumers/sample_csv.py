@@ -38,25 +38,20 @@ class CsvFile:
     def __init__(self, source: Source, asked: Asked) -> None:
         self._source = source
         self._block = max(_LEAST, min(_GREATEST, asked.memory // _BLOCKS))
-        head = source.head(self._block)
+        head = source.head_lines(self._block)
         if not head.strip():
             raise InputError(f"{source.name}: is empty; the first line of a CSV file names the columns")
-        told = self._told(head if b"\n" not in head or len(head) < self._block else head[: head.rindex(b"\n") + 1])
+        if b"\n" not in head:
+            head += b"\n"
         keys, times, numbers = (asked.names(words) for words in (KEYS, TIMES, asked.numbers))
-        self.schema = pa.schema([_field(each, keys, times, numbers, asked.as_text) for each in told])
+        # a row that is cut, or has another number of cells, is told when it is read
+        with _readable(source.name, []), self._reader(pa.BufferReader(head), {}, lambda row: "skip") as reader:
+            self.schema = pa.schema([_field(each, keys, times, numbers, asked.as_text) for each in reader.schema])
 
     def batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         types = {field.name: field.type for field in schema}
         with self._source.open() as stream, _readable(self._source.name, self.schema.names):
             yield from self._reader(stream, types)
-
-    def _told(self, head: bytes) -> pa.Schema:
-        """The columns, with the types that the first rows have."""
-        # a row that is cut, or has another number of cells, is told when it is read
-        if b"\n" not in head:
-            head += b"\n"
-        with _readable(self._source.name, []), self._reader(pa.BufferReader(head), {}, lambda row: "skip") as reader:
-            return reader.schema
 
     def _reader(
         self, stream: object, types: Mapping[str, pa.DataType], invalid: object = None
@@ -97,7 +92,7 @@ def _sentence(said: str, file: str, names: list[str]) -> str:
     where, what = f"{file}, row {place['row']} (the names of the columns are row 1)", place["what"].splitlines()[0]
     conversion = _CONVERSION.match(what)
     if place["column"] is None or conversion is None:
-        return f"{where}: {what[:1].lower()}{what[1:]}"
+        return f"{where}: {what[:1].lower()}{what[1:100]}"
     column = names[int(place["column"])]
     if "UTF8" in what:
         return f"{where}: the column {column!r} is not in UTF-8"

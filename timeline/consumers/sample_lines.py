@@ -39,8 +39,7 @@ class LinesFile:
         self._size = max(_LEAST, min(_GREATEST, asked.memory // _BLOCKS))
         self._keys = asked.names(KEYS)
         self._schema: pa.Schema | None = None
-        head = source.head(self._size)
-        self._head = head if len(head) < self._size else head[: head.rfind(b"\n") + 1]
+        self._head = source.head_lines(self._size)
 
     @property
     def schema(self) -> pa.Schema:
@@ -72,19 +71,19 @@ class LinesFile:
         return pa.schema([pa.field(name, _KEY if name in self._keys else _type(names[name])) for name in names])
 
     def _column(self, values: list[Any], field: pa.Field, lines: list[int]) -> pa.Array:
-        type = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        if pa.types.is_string(type):
+        column = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        if pa.types.is_string(column):
             values = [_encoded(value) if isinstance(value, (dict, list)) else value for value in values]
         try:
-            array = pa.array(values, type)
+            if not _PYTHON[column].issuperset(map(type, values)):
+                raise pa.ArrowTypeError
+            array = pa.array(values, column)
         except (pa.ArrowException, OverflowError):
-            for value, line in zip(values, lines, strict=True):
-                if not _fits(value, type):
-                    here = f"{self._place(line)}: {field.name!r} is {_encoded(value):.60}"
-                    if field.name in self._keys:
-                        raise InputError(f"{here}, and is to be text") from None
-                    raise InputError(f"{here}, and {type} in the first lines; {_WAY_OUT}") from None
-            raise
+            value, line = next(each for each in zip(values, lines, strict=True) if not _fits(each[0], column))
+            here = f"{self._place(line)}: {field.name!r} is {_encoded(value):.60}"
+            if field.name in self._keys:
+                raise InputError(f"{here}, and is to be text") from None
+            raise InputError(f"{here}, and {column} in the first lines; {_WAY_OUT}") from None
         return array.dictionary_encode() if pa.types.is_dictionary(field.type) else array
 
     def _blocks(self) -> Iterator[tuple[list[Row], list[int]]]:
@@ -132,19 +131,28 @@ def _encoded(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
+_NONE = type(None)
+_PYTHON: dict[pa.DataType, set[type]] = {
+    pa.bool_(): {bool, _NONE},
+    pa.int64(): {int, _NONE},
+    pa.float64(): {float, int, _NONE},
+    pa.string(): {str, _NONE},
+}
+"""The types of columns, and the values that go into each as they are: Arrow would cut 1.5 for a column of integers."""
+
+
 def _type(values: list[Any]) -> pa.DataType:
     """The type of a column by its first values: text where they tell none, or no one type."""
-    kinds = {type(value) for value in values if value is not None}
-    if kinds == {bool}:
-        return pa.bool_()
-    if kinds == {int}:
-        return pa.int64()
-    return pa.float64() if kinds and kinds <= {int, float} else pa.string()
+    kinds = {*map(type, values)} - {_NONE}
+    for column, taken in _PYTHON.items():
+        if kinds and kinds <= taken:
+            return column
+    return pa.string()
 
 
-def _fits(value: object, type: pa.DataType) -> bool:
+def _fits(value: object, column: pa.DataType) -> bool:
     try:
-        pa.array([value], type)
+        pa.array([value], column)
     except (pa.ArrowException, OverflowError):
         return False
-    return True
+    return type(value) in _PYTHON[column]

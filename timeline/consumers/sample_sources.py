@@ -25,6 +25,9 @@ STDIN = "-"
 CHUNK = 1 << 20
 """The bytes that are read at once."""
 
+_FIRST = 1 << 16
+"""The bytes of a pipe that are looked at before they are read."""
+
 _GZIP = b"\x1f\x8b"
 
 
@@ -67,11 +70,18 @@ class Source:
         return self.size is not None
 
     def head(self, size: int) -> bytes:
-        """The first bytes, unpacked: fewer only if there are no more."""
+        """The first bytes, unpacked: fewer only if there are no more. Of a pipe not many are waited for."""
         if not self.is_file:
-            return self._piped().look(size)
-        with contextlib.closing(self._unpacked()) as stream:
+            with unreadable(self.name):
+                return self._piped().look(min(size, _FIRST))
+        with unreadable(self.name), contextlib.closing(self._unpacked()) as stream:
             return stream.look(size)
+
+    def head_lines(self, size: int) -> bytes:
+        """The first lines, of not more bytes; all bytes where these are no more, or the first line is longer."""
+        size = size if self.is_file else min(size, _FIRST)
+        head = self.head(size)
+        return head if len(head) < size or b"\n" not in head else head[: head.rindex(b"\n") + 1]
 
     def open(self) -> BinaryIO:
         """All bytes, unpacked; to be closed."""

@@ -1,0 +1,636 @@
+"""The join of files: whatever format goes in and out, each sample has what its timeline says, and stays as it is."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from pyarrow import parquet
+
+import timeline
+from tests.cli.fleet import DAY, FIELDS, START, WRITE, Sampled, as_csv, as_lines, as_parquet, read, sampled, table
+from tests.cli.running import Ran, in_folder, run, run_on_screen, started
+from timeline import clock
+from timeline.replay import asof
+
+COUNTS = ("samples", "rows", "present", "deleted", "unknown", "no_rule", "kernel")
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Sampled:
+    return sampled(tmp_path_factory.mktemp("fleet"))
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, fleet: Sampled) -> Iterator[Path]:
+    with in_folder(tmp_path), pytest.MonkeyPatch.context() as environment:
+        environment.setenv("TIMELINE_STORE", fleet.store)
+        yield tmp_path
+
+
+def joined(*arguments: object, out: str = "joined.jsonl", fields: str = ",".join(FIELDS)) -> list[dict[str, Any]]:
+    """What is written to OUT."""
+    ran = run("join", *arguments, "--fields", fields, "-o", out, "--force")
+    assert ran.code == 0, ran
+    return read(Path(out))
+
+
+def expected(fleet: Sampled) -> list[dict[str, Any]]:
+    return [row | known for row, known in zip(fleet.rows, fleet.known, strict=True)]
+
+
+def refused(*arguments: object, code: int = 1) -> str:
+    """The last line on standard error, of a run that wrote nothing."""
+    before = sorted(os.listdir())
+    ran = run("join", *arguments)
+    assert (ran.code, ran.out) == (code, ""), ran
+    assert sorted(os.listdir()) == before
+    return ran.sentences[-1].removeprefix("timeline: ").removeprefix("Error: ")
+
+
+# What is joined
+
+
+@pytest.mark.parametrize("out", ["joined.parquet", "joined.csv", "joined.jsonl", "joined.json"])
+@pytest.mark.parametrize("form", WRITE)
+def test_each_sample_has_what_its_timeline_says(fleet: Sampled, here: Path, form: str, out: str) -> None:
+    path = WRITE[form](fleet.rows, here / f"samples.{form}")
+    assert joined(path, out=out) == expected(fleet)
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_standard_input_goes_to_standard_output(fleet: Sampled, here: Path, form: str) -> None:
+    path = WRITE[form](fleet.rows, here / f"samples.{form}")
+    ran = run("join", "-", "--fields", "flavor", "--format", form, stdin=path.read_bytes())
+    assert ran.code == 0
+    Path(f"joined.{form}").write_text(ran.out)
+    told = read(Path(f"joined.{form}"))
+    assert [row["flavor"] for row in told] == [known["flavor"] for known in fleet.known]
+    present, deleted = (sum(row["existence"] == each for row in told) for each in ("present", "deleted"))
+    (sentence,) = ran.sentences
+    unknown = len(told) - present - deleted
+    assert sentence == f"timeline: {len(told):,} samples: {present:,} present, {deleted:,} deleted, {unknown:,} unknown"
+
+
+def test_parquet_goes_through_a_pipe_when_it_is_whole(fleet: Sampled, here: Path) -> None:
+    path = as_parquet(fleet.rows, here / "samples.parquet")
+    with started("join", path, "--fields", "flavor", "--format", "parquet") as process:
+        out, _ = process.communicate(timeout=60)
+    flavors = parquet.read_table(pa.BufferReader(out))["flavor"].to_pylist()
+    assert flavors == [known["flavor"] for known in fleet.known]
+
+
+def test_a_program_that_reads_gets_a_line_of_json_for_each_sample(fleet: Sampled, here: Path) -> None:
+    ran = run("join", as_csv(fleet.rows, here / "samples.csv"), "--fields", "flavor,vcpus")
+    assert ran.lines[0] == fleet.rows[0] | {
+        "timestamp": clock.format(fleet.rows[0]["timestamp"]),
+        **{name: fleet.known[0][name] for name in ("existence", "flavor", "vcpus")},
+    }
+    assert len(ran.lines) == len(fleet.rows)
+
+
+def test_a_person_who_looks_sees_the_first_samples(fleet: Sampled, here: Path) -> None:
+    for form, write in WRITE.items():
+        shown = run_on_screen("join", write(fleet.rows[:100], here / f"few.{form}"), "--fields", "flavor", alone=False)
+        assert shown.count(" cpu ") == 50, form
+        assert "100 samples" in shown
+        shown = run_on_screen("join", write(fleet.rows[:101], here / f"more.{form}"), "--fields", "flavor", alone=False)
+        assert shown.count(" cpu ") == 50, form
+        assert "first 100" in shown
+        assert "present, " not in shown
+
+
+def test_files_are_joined_in_their_order(fleet: Sampled, here: Path) -> None:
+    for form, write in WRITE.items():
+        parts = [write(fleet.rows[at : at + 500], here / f"{at}.{form}") for at in range(0, 1_500, 500)]
+        assert joined(*parts, out="joined.csv") == expected(fleet)
+
+
+def test_columns_may_stand_in_another_order_in_each_file(fleet: Sampled, here: Path) -> None:
+    turned = [dict(reversed(row.items())) for row in fleet.rows]
+    for form, write in WRITE.items():
+        parts = write(fleet.rows[:500], here / f"a.{form}"), write(turned[500:], here / f"b.{form}")
+        assert joined(*parts, out="joined.parquet") == expected(fleet)
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_what_is_compressed_is_unpacked(fleet: Sampled, here: Path, form: str) -> None:
+    path = WRITE[form](fleet.rows, here / "samples")
+    Path(f"samples.{form}.gz").write_bytes(gzip.compress(path.read_bytes()))
+    assert joined(f"samples.{form}.gz") == expected(fleet)
+
+
+@pytest.mark.parametrize("form", WRITE)
+def test_the_format_is_told_by_the_first_bytes_where_the_name_does_not(fleet: Sampled, here: Path, form: str) -> None:
+    assert joined(WRITE[form](fleet.rows, here / "samples.2026-03")) == expected(fleet)
+
+
+@pytest.mark.parametrize("form", WRITE)
+def test_columns_may_be_called_otherwise(fleet: Sampled, here: Path, form: str) -> None:
+    names = {"resource_id": "uuid", "timestamp": "time", "meter": "counter name"}
+    renamed = [{names.get(name, name): value for name, value in row.items()} for row in fleet.rows]
+    if form == "parquet":
+        parquet.write_table(table(fleet.rows).rename_columns(list(renamed[0])), "samples.parquet")
+    else:
+        path = WRITE[form](fleet.rows, here / f"samples.{form}")
+        text = path.read_text()
+        for word, name in names.items():
+            text = text.replace(word, name)
+        path.write_text(text)
+    columns = [part for word, name in names.items() for part in ("--column", f"{word}={name}")]
+    told = joined(f"samples.{form}", *columns)
+    assert [row["flavor"] for row in told] == [known["flavor"] for known in fleet.known]
+    assert [row["uuid"] for row in told] == [row["resource_id"] for row in fleet.rows]
+
+
+@pytest.mark.parametrize(("unit", "parts"), [("s", 1), ("ms", 10**3), ("us", 10**6), ("ns", 10**9)])
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_times_that_are_numbers_are_in_the_unit(fleet: Sampled, here: Path, form: str, unit: str, parts: int) -> None:
+    path = here / f"samples.{form}"
+    with timeline.open(fleet.store) as engine:
+        ats = [row["timestamp"] // 10**6 for row in fleet.rows]
+        known = [
+            engine.timeline("instance", row["resource_id"]).at(at * 10**6).fields.get("flavor")
+            for row, at in zip(fleet.rows[:200], ats, strict=False)
+        ]
+    if form == "csv":
+        lines = (f"{row['resource_id']},{at * parts}" for row, at in zip(fleet.rows[:200], ats, strict=False))
+        path.write_text("\n".join(["resource_id,timestamp", *lines]))
+    else:
+        rows = zip(fleet.rows[:200], ats, strict=False)
+        as_lines([{"resource_id": row["resource_id"], "timestamp": at * parts} for row, at in rows], path)
+    ran = run("join", path, "--unit", unit, "--type", "instance", "--fields", "flavor")
+    assert [row["flavor"] for row in ran.lines] == known
+
+
+def test_the_type_may_stand_in_a_column(fleet: Sampled, here: Path) -> None:
+    rows = [row | {"meter": "mine", "kind": ("instance", "volume")[n % 2]} for n, row in enumerate(fleet.rows)]
+    for form, write in WRITE.items():
+        told = joined(write(rows, here / f"samples.{form}"), "--column", "type=kind")
+        assert [row["flavor"] for row in told[::2]] == [known["flavor"] for known in fleet.known[::2]]
+        assert {row["existence"] for row in told[1::2]} == {"unknown"}
+
+
+def test_meters_that_no_rule_knows_are_named(fleet: Sampled, here: Path) -> None:
+    rows = [row | {"meter": ("mine", "yours", "cpu", "mine")[n % 4]} for n, row in enumerate(fleet.rows)]
+    ran = run("join", as_csv(rows, here / "samples.csv"), "--fields", "flavor", "-o", "joined.csv")
+    assert tuple(ran.json) == COUNTS
+    assert ran.json["no_rule"] == {"mine": 750, "yours": 375}
+    assert ran.json["rows"] == ran.json["present"] + ran.json["deleted"] + ran.json["unknown"]
+    (sentence,) = ran.sentences
+    assert "mine (750), yours (375)" in sentence
+    assert "--type" in sentence
+
+
+def test_an_earlier_answer_is_given_again(fleet: Sampled, here: Path) -> None:
+    path = as_csv(fleet.rows, here / "samples.csv")
+    told = joined(path, "--as-known-at", "2000-01-01")
+    assert {row["existence"] for row in told} == {"unknown"}
+
+
+def test_null_and_not_collected_are_told_apart_and_since_when(fleet: Sampled, here: Path) -> None:
+    with timeline.open(fleet.store) as engine:
+        segments = [engine.timeline("instance", row["resource_id"]).at(row["timestamp"]) for row in fleet.rows]
+    for form, write in WRITE.items():
+        path = write(fleet.rows, here / f"samples.{form}")
+        told = joined(path, "--collected", "--since", "--prefix", "its_")
+        assert [row["its_flavor_collected"] for row in told] == ["flavor" in each.fields for each in segments]
+        since = [None if each.start is None else clock.format(each.start) for each in segments]
+        assert [row["its_since"] for row in told] == since
+
+
+@pytest.mark.parametrize("form", WRITE)
+def test_parts_add_up_to_the_whole(fleet: Sampled, here: Path, form: str) -> None:
+    rows = [row | {"value": 1_000 + n} for n, row in enumerate(fleet.rows)]
+    path = WRITE[form](rows, here / f"samples.{form}")
+    if form == "csv":
+        path.write_text(path.read_text().replace(".000\n", "\n"))
+    told = joined(path, "--policy", "split", "--period", "12h", "--cumulative", "none")
+    assert len(told) > len(rows)
+    assert [row["row"] for row in told] == sorted(row["row"] for row in told)
+    wholes = dict.fromkeys(range(len(rows)), 0)
+    for row in told:
+        wholes[row["row"]] += row["value"]
+    assert list(wholes.values()) == [row["value"] for row in rows]
+
+
+@pytest.mark.parametrize(("policy", "earlier"), [("start", 3_600 * 10**6), ("end", 1)])
+def test_a_period_is_joined_where_it_starts_or_ends(fleet: Sampled, here: Path, policy: str, earlier: int) -> None:
+    with timeline.open(fleet.store) as engine:
+        timelines = {row["resource_id"]: engine.timeline("instance", row["resource_id"]) for row in fleet.rows}
+    known = [timelines[row["resource_id"]].at(row["timestamp"] - earlier).fields.get("flavor") for row in fleet.rows]
+    for form, write in WRITE.items():
+        told = joined(write(fleet.rows, here / f"samples.{form}"), "--policy", policy, "--period", "3600")
+        assert [row["flavor"] for row in told] == known
+
+
+def test_numpy_joins_where_there_is_no_kernel_and_it_is_said(
+    fleet: Sampled, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asof, "COMPILED", False)
+    ran = run("join", as_csv(fleet.rows, here / "samples.csv"), "--fields", "flavor", "-o", "joined.parquet")
+    assert ran.json["kernel"] == "numpy"
+    assert "NumPy" in ran.err
+    assert [row["flavor"] for row in read(Path("joined.parquet"))] == [known["flavor"] for known in fleet.known]
+
+
+# What stays as it is
+
+
+def test_text_stays_as_it_is_to_the_digit(here: Path, fleet: Sampled) -> None:
+    cells = [
+        "1.50",
+        "007",
+        "1e5",
+        "+3",
+        "",
+        '""',
+        "NA",
+        "null",
+        "true",
+        "2026-03-01",
+        '"a,b"',
+        '"a ""b"""',
+        '" a "',
+        "é",
+    ]
+    cells += ["123456789012345678901234567890", "0.1000000000000000055511151231257827", '"two\nlines"', "'x'"]
+    lines = [f"{fleet.rows[0]['resource_id']},2026-01-02,{cell}" for cell in cells]
+    Path("samples.csv").write_text("\n".join(["resource_id,timestamp,value", *lines]) + "\n")
+    assert run("join", "samples.csv", "--type", "instance", "--fields", "flavor", "-o", "joined.csv").code == 0
+    with timeline.open(fleet.store) as engine:
+        told = engine.timeline("instance", fleet.rows[0]["resource_id"]).at("2026-01-02")
+    after = [f"{line},{told.existence},{told.fields.get('flavor', '')}" for line in lines]
+    assert Path("joined.csv").read_text() == "\n".join(["resource_id,timestamp,value,existence,flavor", *after]) + "\n"
+
+
+def test_a_value_of_csv_that_is_a_number_is_one_in_json_to_the_digit(here: Path) -> None:
+    Path("samples.csv").write_text("resource_id,timestamp,value,note\na,2026-01-02,1.50,007\nb,2026-01-02,x,\n")
+    ran = run("join", "samples.csv", "--type", "instance", "--fields", "flavor")
+    assert ran.out.splitlines() == [
+        '{"resource_id":"a","timestamp":"2026-01-02","value":1.50,"note":"007","existence":"unknown","flavor":null}',
+        '{"resource_id":"b","timestamp":"2026-01-02","value":"x","note":null,"existence":"unknown","flavor":null}',
+    ]
+
+
+def test_lines_keep_what_others_do_not_say(here: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"resource_id": "a", "timestamp": 0, "value": 2**70, "tags": {"b": [1, None]}},
+        {"resource_id": "b", "timestamp": "2026-01-02", "value": "1.50", "more": True},
+    ]
+    as_lines(rows, here / "samples.jsonl")
+    ran = run("join", "samples.jsonl", "--type", "instance", "--fields", "flavor")
+    assert ran.lines == [row | {"existence": "unknown", "flavor": None} for row in rows]
+
+
+def test_columns_of_parquet_keep_their_types(here: Path) -> None:
+    given = pa.table(
+        {
+            "resource_id": pa.array(["a", None, ""], pa.large_string()),
+            "timestamp": pa.array([0, None, 1], pa.timestamp("ns")),
+            "value": pa.array([None, 1, 2], pa.decimal128(10, 2)),
+            "tags": pa.array([["x"], [], None], pa.list_(pa.string())),
+            "host": pa.array(["h", "h", None]).dictionary_encode(),
+            "flag": [True, None, False],
+            "small": pa.array([1, 2, None], pa.int16()),
+            "day": pa.array([1, None, 3], pa.date32()),
+        }
+    )
+    parquet.write_table(given, "samples.parquet")
+    joined("samples.parquet", "--type", "instance", out="joined.parquet")
+    told = parquet.read_table("joined.parquet").select(given.column_names)
+    same = told.cast(given.schema.set(0, pa.field("resource_id", pa.large_string())))
+    assert same.equals(given)
+    assert told.schema.names == given.schema.names
+
+
+def test_an_empty_file_gives_an_empty_one(here: Path, fleet: Sampled) -> None:
+    parquet.write_table(table(fleet.rows).slice(0, 0), "none.parquet")
+    Path("none.csv").write_text("resource_id,meter,timestamp\n")
+    Path("none.jsonl").write_text("")
+    for form in WRITE:
+        assert joined(f"none.{form}", out=f"joined.{form}") == []
+    assert "flavor" in parquet.read_schema("joined.parquet").names
+
+
+# What cannot be joined
+
+SAMPLE = {"resource_id": "a", "meter": "cpu", "timestamp": START, "value": 1.5}
+
+
+@pytest.mark.parametrize("form", WRITE)
+@pytest.mark.parametrize("word", ["resource_id", "meter", "timestamp"])
+def test_a_missing_column_is_named_with_the_file_and_the_way_out(here: Path, form: str, word: str) -> None:
+    rows = [{f"the_{name}" if name == word else name: value for name, value in SAMPLE.items()}]
+    path = here / f"samples.{form}"
+    if form == "parquet":
+        parquet.write_table(pa.Table.from_pylist(rows), path)
+    elif form == "csv":
+        path.write_text(f"{','.join(rows[0])}\na,b,c,1\n")
+    else:
+        as_lines(rows, path)
+    told = refused(path)
+    assert told.startswith(f"{path}: there is no column {word!r}; there are ")
+    assert ", ".join(rows[0]) in told
+    assert f"--column {word}=NAME" in told
+
+
+CSV = "resource_id,meter,timestamp,value\n"
+GOOD = "a,cpu,2026-01-01,1\n"
+LINE = b'{"resource_id": "a", "meter": "cpu", "timestamp": "2026-01-01", "value": 1}\n'
+
+BAD: dict[str, tuple[str, bytes, list[str]]] = {
+    "an empty CSV file": ("s.csv", b"", ["s.csv: is empty"]),
+    "blank lines": ("s.csv", b"\n\n", ["s.csv: is empty"]),
+    "a row that is too short": ("s.csv", f"{CSV}{GOOD}a,cpu\n".encode(), ["s.csv, row 3", "expected 4 columns, got 2"]),
+    "a row that is too long": ("s.csv", f"{CSV}a,b,c,d,e\n".encode(), ["s.csv, row 2", "expected 4 columns, got 5"]),
+    "bad UTF-8": ("s.csv", f"{CSV}{GOOD}".encode() + b"\xff,cpu,2026-01-01,1\n", ["row 3", "'resource_id'", "UTF-8"]),
+    "bad UTF-8 in a header": ("s.csv", b"\xff" + CSV.encode(), ["s.csv: the names of the columns are not in UTF-8"]),
+    "a column twice": ("s.csv", b"resource_id,timestamp,meter,meter\n", ["s.csv: 2 columns are called 'meter'"]),
+    "no time": ("s.csv", f"{CSV}{GOOD}a,cpu,noon,1\n".encode(), ["s.csv: ", "'timestamp'", "row 2", "'noon'"]),
+    "a year too late": (
+        "s.csv",
+        f"{CSV}a,cpu,999999999999999999,1\n".encode(),
+        ["s.csv: ", "row 1", "years 1 to 9999"],
+    ),
+    "a quote that is never closed": ("s.csv", f'{CSV}"a,{GOOD * 9}'.encode(), ["row 2", "expected 4 columns, got 1"]),
+    "no JSON": ("s.jsonl", LINE + b"{'a': 1}\n", ["s.jsonl:2: this is no JSON"]),
+    "half a line": ("s.jsonl", LINE + LINE[:20], ["s.jsonl:2: this is no JSON"]),
+    "NaN": ("s.jsonl", LINE + b'{"value": NaN}\n', ["s.jsonl:2: this is no JSON"]),
+    "bad UTF-8 in a line": ("s.jsonl", LINE + b'{"a": "\xff"}\n', ["s.jsonl:2: this is no JSON"]),
+    "no object": ("s.jsonl", LINE + b"\n[1]\n", ["s.jsonl:3: a line is to be a JSON object"]),
+    "a list": ("s.jsonl", b"[" + LINE + b"]", ["s.jsonl:1: "]),
+    "an id that is no text": ("s.jsonl", LINE + LINE.replace(b'"a"', b"7"), ["s.jsonl: row 2", "'resource_id' is 7"]),
+    "a time that is none": ("s.jsonl", LINE + LINE.replace(b"2026", b"20x6"), ["s.jsonl: ", "row 2", "'20x6-01-01'"]),
+    "a line that is too long": ("s.jsonl", LINE + b'{"a": "' + b"x" * 2**22 + b'"}\n', ["s.jsonl:2: ", "longer than"]),
+    "an empty Parquet file": ("s.parquet", b"", ["s.parquet: "]),
+    "no Parquet": ("s.parquet", CSV.encode() * 10, ["s.parquet: "]),
+    "broken gzip": ("s.csv.gz", gzip.compress(CSV.encode())[:-9], ["s.csv.gz: the file ends too early"]),
+    "damaged gzip": ("s.jsonl.gz", gzip.compress(LINE * 99)[:20] + b"\0" * 30, ["s.jsonl.gz: "]),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "words"), BAD.values(), ids=list(BAD))
+@pytest.mark.parametrize("out", ["joined.parquet", "joined.csv", "joined.jsonl"])
+def test_bad_input_is_told_in_a_sentence(here: Path, name: str, content: bytes, words: list[str], out: str) -> None:
+    Path(name).write_bytes(content)
+    told = refused(name, "-o", out)
+    if name == "s.jsonl" and out != "joined.jsonl":
+        words = [word.replace("s.jsonl: row ", "s.jsonl:") if "7" in words[-1] else word for word in words]
+    assert [word for word in words if word not in told] == [], told
+
+
+def test_a_column_that_held_numbers_and_holds_text_is_told_with_the_way_out(here: Path, fleet: Sampled) -> None:
+    rows = "".join(f"{row['resource_id']},cpu,{clock.format(row['timestamp'])},1\n" for row in fleet.rows * 40)
+    Path("s.csv").write_text(f"{CSV}{rows}a,cpu,2026-01-01,many\n")
+    told = refused("s.csv", "-o", "joined.parquet", "--memory", "128MB")
+    assert told.startswith("s.csv, row 60002 ")
+    assert "'many'" in told
+    assert "'value'" in told
+    assert run("join", "s.csv", "-o", "joined.csv").code == 0
+    as_lines([*(row | {"value": 1} for row in fleet.rows * 10), SAMPLE], here / "s.jsonl")
+    told = refused("s.jsonl", "-o", "joined.parquet", "--memory", "128MB")
+    assert told.startswith("s.jsonl:15001: 'value' is 1.5, and int64 in the first lines")
+    assert run("join", "s.jsonl", "-o", "joined.jsonl").code == 0
+
+
+def test_a_row_longer_than_memory_allows_is_told(here: Path) -> None:
+    Path("s.csv").write_text(f'{CSV}{GOOD}"a,{"x" * 9_000_000}"')
+    told = refused("s.csv", "-o", "joined.csv", "--memory", "128MB")
+    assert told == "s.csv: a row is too long, or a quote in it is never closed"
+
+
+@pytest.mark.parametrize("share", [0.99, 0.5, 0.01])
+def test_a_parquet_file_that_ends_early_is_told(fleet: Sampled, here: Path, share: float) -> None:
+    whole = as_parquet(fleet.rows, here / "whole.parquet").read_bytes()
+    Path("s.parquet").write_bytes(whole[: int(len(whole) * share)])
+    assert refused("s.parquet", "-o", "joined.parquet").startswith("s.parquet: ")
+
+
+def test_a_damaged_page_is_told(fleet: Sampled, here: Path) -> None:
+    path = as_parquet(fleet.rows, here / "s.parquet", group=10_000)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:2_000] + b"\xff" * 2_000 + whole[4_000:])
+    assert refused(path, "-o", "joined.parquet").startswith(f"{path}: ")
+
+
+def test_files_that_differ_are_told(fleet: Sampled, here: Path) -> None:
+    a, b = as_csv(fleet.rows[:5], here / "a.csv"), here / "b.csv"
+    b.write_text("resource_id,meter,timestamp,other\na,cpu,2026-01-01,1\n")
+    assert refused(a, b) == f"{b}: there is no column 'value', which {a} has; they are to have the same"
+    b.write_text("resource_id,meter,timestamp,value,other\na,cpu,2026-01-01,1,1\n")
+    assert refused(a, b) == f"{a}: there is no column 'other', which {b} has; they are to have the same"
+    parquet.write_table(pa.table({"resource_id": ["a"], "meter": ["cpu"], "timestamp": [1]}), "a.parquet")
+    parquet.write_table(pa.table({"resource_id": ["a"], "meter": ["cpu"], "timestamp": ["x"]}), "b.parquet")
+    told = refused("a.parquet", "b.parquet")
+    assert told == "b.parquet: the column 'timestamp' holds string, and int64 in a.parquet"
+    assert refused(a, "a.parquet") == f"a.parquet: holds Parquet, and {a} CSV; files of one format are joined at once"
+
+
+def test_the_file_and_row_of_a_bad_time_are_told_among_many(here: Path) -> None:
+    for name, count in (("a", 3), ("b", 4)):
+        Path(f"{name}.csv").write_text(CSV + GOOD * count + "a,cpu,noon,1\n" * (name == "b"))
+    assert refused("a.csv", "b.csv", "-o", "c.csv").startswith("b.csv: column 'timestamp', row 5: ")
+    for name, count in (("a", 3), ("b", 4)):
+        Path(f"{name}.jsonl").write_bytes(LINE * count + LINE.replace(b"2026", b"x") * (name == "b"))
+    assert refused("a.jsonl", "b.jsonl", "-o", "c.jsonl").startswith("b.jsonl: row 5 ")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--fields", "flavour"], "'flavor' may be meant"),
+        (["--prefix", ""], ""),
+        (["--fields", ","], "a name is missing"),
+        (["--column", "when=time"], "'when=time' is not WORD=NAME"),
+        (["--column", "timestamp"], "is not WORD=NAME"),
+        (["--column", "timestamp=a", "--column", "timestamp=b"], "cannot be two columns"),
+        (["--period", "soon"], "'soon' is no span"),
+        (["--period", "0"], "'0' is no span"),
+        (["--memory", "much"], "'much' is no size"),
+        (["--memory", "1MB"], "at least 128MB"),
+        (["--cumulative", "all", "--cumulative", "cpu"], "stand for every meter"),
+        (["--unit", "h"], "'h' is not one of"),
+        (["--store", "sqlite:///nowhere.db"], "timeline init"),
+        (["-o", "joined"], "tells no format"),
+        (["-o", "joined.csv", "--format", "jsonl"], "says csv"),
+        (["-o", "joined.csv", "--format", "table"], "a table is for a screen"),
+        (["-o", "no/joined.csv"], "'no' is no folder"),
+        (["-o", "samples.csv"], "is one of the files to be read"),
+        (["-o", "link.csv", "--force"], "is one of the files to be read"),
+        (["-o", "there.csv"], "is there already; --force replaces it"),
+        (["-o", "folder.csv"], "is no file that could be replaced"),
+        (["-o", "a\0b.csv"], "null"),
+    ],
+)
+def test_wrong_options_are_told_and_nothing_is_written(here: Path, options: list[str], words: str) -> None:
+    Path("samples.csv").write_text(CSV + GOOD)
+    Path("link.csv").symlink_to("samples.csv")
+    Path("there.csv").write_text("mine")
+    Path("folder.csv").mkdir()
+    if words:
+        code = 1 if words in ("'flavor' may be meant", "timeline init") else 2
+        assert words in refused("samples.csv", *options, code=code)
+    assert Path("there.csv").read_text() == "mine"
+    assert Path("samples.csv").read_text() == CSV + GOOD
+
+
+def test_what_cannot_be_read_is_told_before_anything_is(here: Path) -> None:
+    Path("folder").mkdir()
+    good = as_lines([SAMPLE], here / "good.jsonl")
+    for name, words in (("nowhere.csv", "No such file"), ("folder", "is a folder"), ("/dev/null", "neither a file")):
+        told = refused(good, name, "-o", "joined.jsonl")
+        assert told.startswith(f"{name}: ")
+        assert words in told
+
+
+def test_parquet_cannot_come_through_a_pipe(fleet: Sampled, here: Path) -> None:
+    ran = run("join", "-", stdin=as_parquet(fleet.rows, here / "s.parquet").read_bytes())
+    assert ran.code == 1
+    assert "<stdin>: Parquet is read from its end" in ran.err
+
+
+def test_a_column_of_its_own_that_would_be_added_is_told(here: Path) -> None:
+    for form, write in WRITE.items():
+        told = refused(write([SAMPLE | {"flavor": "x"}], here / f"s.{form}"), "--fields", "flavor")
+        assert "'flavor'" in told
+        assert "prefix" in told
+        rows = joined(f"s.{form}", "--prefix", "its_", fields="flavor")
+        assert (rows[0]["flavor"], rows[0]["its_flavor"]) == ("x", None)
+
+
+def test_what_is_missing_is_told_with_the_way_to_install_it(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_lines([SAMPLE], here / "samples.jsonl")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    told = refused("samples.jsonl")
+    assert told.endswith("pip install 'resource-timeline[arrow]'")
+    assert "pyarrow" in told
+
+
+# What is left behind
+
+
+def test_a_file_that_is_there_is_replaced_where_that_is_asked_for(fleet: Sampled, here: Path) -> None:
+    path = as_csv(fleet.rows, here / "samples.csv")
+    Path("real.csv").write_text("old")
+    Path("joined.csv").symlink_to("real.csv")
+    assert joined(path, out="joined.csv") == expected(fleet)
+    assert Path("joined.csv").is_symlink()
+    assert read(Path("real.csv")) == expected(fleet)
+    umask = os.umask(0)
+    os.umask(umask)
+    assert stat.S_IMODE(Path("real.csv").stat().st_mode) == 0o666 & ~umask
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("out", ["joined.parquet", "joined.csv", "joined.jsonl"])
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_who_is_stopped_leaves_nothing_that_looks_whole(
+    fleet: Sampled, here: Path, form: str, out: str, sent: signal.Signals
+) -> None:
+    text = WRITE[form](fleet.rows, here / f"samples.{form}").read_bytes()
+    header, _, rows = text.partition(b"\n") if form == "csv" else (b"", b"", text)
+    with started("join", "-", "--fields", "flavor", "-o", out) as process:
+        assert process.stdin is not None
+        # it is at work when it has taken more than fits into the pipe
+        process.stdin.write(header + b"\n" + rows * 40)
+        process.stdin.flush()
+        process.send_signal(sent)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == (-sent if sent is signal.SIGKILL else 1)
+    left = {path.name for path in here.iterdir()} - {f"samples.{form}"}
+    if sent is signal.SIGKILL:
+        assert not Path(out).exists()
+        assert len(left) <= 1
+    else:
+        assert left == set()
+        assert b"interrupted" in said
+        assert b"Traceback" not in said
+
+
+def test_a_full_disk_leaves_nothing(fleet: Sampled, here: Path) -> None:
+    path = as_csv(fleet.rows * 40, here / "samples.csv")
+    for out in ("joined.parquet", "joined.csv"):
+        with started("join", path, "-o", out, limit="ulimit -f 100") as process:
+            _, said = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert said.decode() == f"timeline: {out}: File too large\n"
+    assert [each.name for each in here.iterdir()] == ["samples.csv"]
+
+
+# Greater than memory
+
+
+def grown(*arguments: object) -> int:
+    """The bytes that a process had at most."""
+    with started("join", *arguments) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return used.ru_maxrss * 1024
+
+
+@pytest.mark.parametrize("group", [50_000, 3_000_000])
+def test_memory_is_bounded_however_long_a_file_is(fleet: Sampled, here: Path, group: int) -> None:
+    count, part = 3_000_000, 250_000
+    schema = table(fleet.rows[:1]).schema.append(pa.field("note", pa.string()))
+    ids = pa.array([row["resource_id"] for row in fleet.rows])
+    with parquet.ParquetWriter("samples.parquet", schema) as writer:
+        parts = []
+        for first in range(0, count, part):
+            numbers = np.arange(first, first + part)
+            notes = pc.binary_join_element_wise(pa.array(numbers).cast(pa.string()), "x" * 120, "")
+            columns = {
+                "resource_id": ids.take(pa.array(numbers % len(ids))),
+                "meter": pa.repeat("cpu", part),
+                "timestamp": pa.array(START + numbers * (6 * DAY // count), pa.timestamp("us", "UTC")),
+                "value": pa.array(numbers / 7),
+                "note": notes,
+            }
+            parts.append(pa.table(columns, schema=schema))
+            if first + part == count or group <= part:
+                writer.write_table(pa.concat_tables(parts), row_group_size=group)
+                parts = []
+    as_parquet(fleet.rows[:1], here / "one.parquet")
+    options = ("--memory", "128MB", "--fields", ",".join(FIELDS))
+    least = grown("one.parquet", "-o", "one.out.parquet", *options)
+    most = grown("samples.parquet", "-o", "joined.parquet", *options)
+    assert parquet.read_metadata("joined.parquet").num_rows == count
+    # the notes alone are three times as long
+    assert most - least < 1.25 * 128_000_000
+
+
+def test_many_samples_are_joined_as_few_are(fleet: Sampled, here: Path) -> None:
+    rows = as_parquet(fleet.rows * 40, here / "samples.parquet", group=7_000)
+    joined(rows, "--memory", "128MB", out="joined.parquet")
+    told = parquet.read_table("joined.parquet")
+    for name in ("existence", "flavor", "vcpus", "name"):
+        assert told[name].to_pylist() == [known[name] for known in fleet.known] * 40
+    assert (
+        told.select(["resource_id", "value"])
+        .cast(pa.schema([("resource_id", pa.string()), ("value", pa.float64())]))
+        .equals(table(fleet.rows * 40).select(["resource_id", "value"]))
+    )
+
+
+def test_a_screen_shows_how_far_it_is(fleet: Sampled, here: Path) -> None:
+    path = as_parquet(fleet.rows, here / "samples.parquet")
+    shown = run_on_screen("join", path, "--fields", "flavor", "-o", "joined.parquet", alone=False)
+    assert "1,500 samples" in shown
+    assert "kernel" in shown
+
+
+def test_json_is_a_list(fleet: Sampled, here: Path) -> None:
+    ran: Ran = run("join", as_csv(fleet.rows[:3], here / "s.csv"), "--fields", "flavor", "--format", "json")
+    assert [row["resource_id"] for row in json.loads(ran.out)] == [row["resource_id"] for row in fleet.rows[:3]]
