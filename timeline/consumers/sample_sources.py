@@ -75,7 +75,9 @@ class Source:
             with unreadable(self.name):
                 return self._piped().look(min(size, _FIRST))
         with unreadable(self.name), contextlib.closing(self._unpacked()) as stream:
-            return stream.look(size)
+            head = stream.look(size)
+        self.bytes_read = 0
+        return head
 
     def head_lines(self, size: int) -> bytes:
         """The first lines, of not more bytes; all bytes where these are no more, or the first line is longer."""
@@ -85,7 +87,8 @@ class Source:
 
     def open(self) -> BinaryIO:
         """All bytes, unpacked; to be closed."""
-        self.bytes_read = 0
+        if self.is_file:
+            self.bytes_read = 0
         return cast(BinaryIO, io.BufferedReader(self._unpacked() if self.is_file else self._piped(), CHUNK))
 
     def _piped(self) -> _Bytes:
