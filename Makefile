@@ -8,7 +8,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test packaging lint bench docs clean
+.PHONY: help demo test packaging lint bench bench-long docs clean
 
 help:
 	@echo "make demo       the main job on a file of notifications"
@@ -16,6 +16,7 @@ help:
 	@echo "make packaging  the packaging test: wheel, editable install, bare checkout"
 	@echo "make lint       layout, likely mistakes, types, import contracts"
 	@echo "make bench      speed and memory, with their floors"
+	@echo "make bench-long the same of 200 million samples, Parquet to Parquet: 6 GB of disk"
 	@echo "make docs       the documentation, into docs/_build/html"
 	@echo "make clean      remove all that the others made"
 
@@ -36,6 +37,9 @@ lint: $(VENV)/installed-test $(VENV)/installed-lint
 
 bench: $(VENV)/installed-test
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-long: $(VENV)/installed-test
+	$(BIN)/python -m benchmarks --long streaming $(ARGS)
 
 docs: $(VENV)/installed-docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html $(ARGS)

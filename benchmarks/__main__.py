@@ -1,4 +1,4 @@
-"""``make bench``: all benchmarks, one table. ``python -m benchmarks [NAME...] [--ceilometer PYTHON]``."""
+"""``make bench``: all benchmarks, one table. ``python -m benchmarks [NAME...] [--long] [--ceilometer PYTHON]``."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ from collections.abc import Callable, Iterator
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import conversion, joining, processes, reading, storing
+from benchmarks import conversion, joining, processes, reading, resting, storing, streaming, windows
 from benchmarks.measure import Row
 
 
 def main() -> None:
     """Run the benchmarks that are named, all unless told, and print what was reached beside floors and peers."""
     parser = argparse.ArgumentParser(description="Measure the engine beside floors and peers.")
-    parser.add_argument("names", nargs="*", help="conversion, storing, reading, processes, joining")
+    parser.add_argument(
+        "names", nargs="*", help="conversion, storing, reading, processes, joining, windows, streaming, resting"
+    )
     parser.add_argument(
         "--ceilometer",
         metavar="PYTHON",
         default=os.environ.get("BENCH_CEILOMETER"),
         help="an interpreter that has Ceilometer installed, to measure beside (or BENCH_CEILOMETER)",
     )
+    parser.add_argument("--long", action="store_true", help="stream ten times as many samples: all that the goal names")
     options = parser.parse_args()
     benchmarks: dict[str, Callable[[], Iterator[Row]]] = {
         "conversion": lambda: conversion.rows(options.ceilometer),
@@ -30,6 +33,9 @@ def main() -> None:
         "reading": reading.rows,
         "processes": processes.rows,
         "joining": joining.rows,
+        "windows": windows.rows,
+        "streaming": lambda: streaming.rows(streaming.LONG if options.long else streaming.SAMPLES),
+        "resting": resting.rows,
     }
     unknown = set(options.names) - benchmarks.keys()
     if unknown:

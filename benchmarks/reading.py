@@ -10,16 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import timeline
+from benchmarks.fleets import HOUR, INSTANCES, START, simulated, stored
 from benchmarks.measure import Row, each, in_turn, seconds
-from simulator import Fleet
 from timeline import clock
 from timeline.model import Body, Event, Phase, Resource, Scope
 
 Question = tuple[Resource, int]
-
-INSTANCES = 10_000
-START = clock.parse("2026-01-01")
-HOUR = 3_600 * clock.SECOND
 
 _ONE = """
 SELECT e.occurred_at, e.phase, b.data
@@ -38,18 +34,11 @@ def rows() -> Iterator[Row]:
     """P6, P7 and P8."""
     with TemporaryDirectory() as name:
         folder = Path(name)
-        small = _fleet(folder / "small.db", INSTANCES // 100)
-        large = _fleet(folder / "large.db", INSTANCES)
+        small = stored(folder / "small.db", simulated(INSTANCES // 100).notifications())
+        large = stored(folder / "large.db")
         yield from _one(small, large)
         yield from _many_events(folder)
         yield from _whole(large)
-
-
-def _fleet(path: Path, instances: int) -> Path:
-    with timeline.open(f"sqlite:///{path}") as engine:
-        engine.prepare()
-        engine.ingest(Fleet(instances=instances, days=1.25, changes_per_day=1.0, deleted=0.1).notifications())
-    return path
 
 
 def _one(small: Path, large: Path) -> Iterator[Row]:
