@@ -225,7 +225,7 @@ def _duckdb(samples: pa.Table, said: pa.Table, joined: pa.Table) -> float:
             "ON samples.resource_id = changes.resource_id AND samples.timestamp >= changes.timestamp"
         )
         (took,) = abreast(lambda: database.execute(join), repeats=1)
-        (count,) = database.execute("SELECT count(*) FROM joined").fetchone() or (0,)
+        ((count,),) = database.sql("SELECT count(*) FROM joined").fetchall()
         some = database.sql("SELECT * FROM joined WHERE row % 100 = 0 ORDER BY row").to_arrow_table()
         if count != len(samples):
             raise RuntimeError(f"DuckDB joined {count} of {len(samples)} samples")
