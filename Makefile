@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BUILT_FROM := setup.py pyproject.toml $(wildcard timeline/replay/*.c timeline/replay/*.h)
 # More words for the program that the target runs: make test ARGS="-k ambiguous -x"
 ARGS ?=
 
@@ -46,19 +47,20 @@ docs: $(VENV)/installed-docs
 
 clean:
 	rm -rf $(VENV) build dist docs/_build *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -f timeline/replay/*.so
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The stamps: an environment once made, and what was installed into it since these two files last changed.
+# The stamps: an environment once made, and what was installed into it since these files last changed.
 
 $(VENV)/made:
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed: make PYTHON=...")'
 	$(PYTHON) -m venv --clear $(VENV)
 	touch $@
 
-$(VENV)/installed: $(VENV)/made setup.py pyproject.toml
+$(VENV)/installed: $(VENV)/made $(BUILT_FROM)
 	$(BIN)/python -m pip install --quiet --editable '.[arrow]'
 	touch $@
 
-$(VENV)/installed-%: $(VENV)/made setup.py pyproject.toml
+$(VENV)/installed-%: $(VENV)/made $(BUILT_FROM)
 	$(BIN)/python -m pip install --quiet --editable '.[$*]'
 	touch $@

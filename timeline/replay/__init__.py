@@ -1,4 +1,4 @@
-"""Replay: pure functions from events to answers. Opens nothing, logs nothing, reads no clock."""
+"""Replay: pure functions from events to answers. Opens nothing, reads no clock."""
 
 from timeline.replay.fold import Registers, replayed, segments, state
 from timeline.replay.options import JoinCounts
