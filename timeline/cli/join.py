@@ -36,7 +36,7 @@ _NAMED = 10
 
 _SIZE = re.compile(r"(?P<number>[0-9]{1,15})\s*(?P<unit>[kmgt]?)(?P<binary>i?)b?", re.IGNORECASE)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
-_LEAST_MEMORY = 128_000_000
+_LEAST_MEMORY = 250_000_000
 
 _ADDED = 40
 """The bytes of a row that are reckoned with where all fields are asked for."""
@@ -73,7 +73,7 @@ class Size(click.ParamType[int]):
         unit = 1024 if said["binary"] else 1000
         size: int = int(said["number"]) * unit ** _POWERS[said["unit"].lower()]
         if size < _LEAST_MEMORY:
-            self.fail(f"{value} is too little: at least 128MB are needed", param, ctx)
+            self.fail(f"{value} is too little: at least 250MB are needed", param, ctx)
         return size
 
 

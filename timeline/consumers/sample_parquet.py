@@ -19,7 +19,7 @@ _LEAST_ROWS = 1 << 10
 _FIRST_ROWS = 1 << 13
 """Rows by which the width of a row is told."""
 
-_SHARE = 32
+_SHARE = 48
 """The part of the memory that one batch may take, with what is joined to it: some are read, joined and written at
 once."""
 

@@ -18,11 +18,12 @@ from timeline.reports.cells import Cells, csv_text, json_text
 GROUP_ROWS = 1 << 20
 """Rows of a row group, where memory allows."""
 
-_GROUPS = 8
-"""The part of the memory that the rows of one row group may take."""
+_GROUPS = 12
+"""The part of the memory that the rows of one row group may take: as much again is needed to write them, and what was
+given back is not at once at hand."""
 
 _LOOKED_AT = 1 << 16
-"""The first rows, by which it is told whether a column of numbers says the same ones again and again."""
+"""The first rows, by which it is told whether a column says the same again and again."""
 
 _DICTIONARY_BYTES = 8 << 20
 """A dictionary page may be so long at least. Beyond its limit a column is written in full."""
@@ -48,7 +49,7 @@ def writer(
 ) -> Writer:
     """What writes batches as ``parquet``, ``csv``, ``jsonl`` or ``json``.
 
-    ``memory`` is the bytes that are held while batches go through; of Parquet an eighth of it is. ``numbers`` are
+    ``memory`` is the bytes that are held while batches go through; of Parquet a part of it is. ``numbers`` are
     columns of text that are written without quotes in JSON where they are numbers.
     """
     if form == "parquet":
@@ -112,10 +113,12 @@ class _Parquet:
 def _repeats(column: pa.ChunkedArray) -> bool:
     """Whether a dictionary pays."""
     type = column.type
-    if pa.types.is_integer(type) or pa.types.is_floating(type) or pa.types.is_temporal(type):
-        some = column.slice(0, _LOOKED_AT)
-        return len(some.unique()) * 8 < len(some)
-    return not pa.types.is_boolean(type)
+    if pa.types.is_dictionary(type):
+        return True
+    if pa.types.is_boolean(type) or pa.types.is_nested(type):
+        return False
+    some = column.slice(0, _LOOKED_AT)
+    return len(some.unique()) * 8 < len(some)
 
 
 def _encoding(type: pa.DataType) -> str:
