@@ -83,7 +83,7 @@ setup(
             "hypothesis>=6.100",
             "numpy>=1.26",
             "pandas>=2.2",
-            "polars>=1.9",
+            "polars>=1.30",
             "pyarrow>=18.0",
             "pytest>=8.2",
             "pytest-xdist>=3.6.1",

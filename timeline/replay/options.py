@@ -29,7 +29,8 @@ class JoinCounts(msgspec.Struct, kw_only=True):
     no_rule: dict[str, int] = {}
     """Samples of meters that no rule knows, by meter; those without a meter under the empty text. They are unknown."""
     kernel: str = ""
-    """``compiled``, or ``numpy`` where no compiler was at hand when the package was installed."""
+    """What found the segments: ``compiled``, or ``numpy`` where no compiler was at hand when the package was installed;
+    for dicts, row by row, ``python``."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
