@@ -19,7 +19,8 @@ autodoc_member_order = "bysource"
 # What a page or a docstring refers to by its full name is described here, but for:
 nitpicky = True
 nitpick_ignore_regex = [
-    ("py:class", r"(collections\.abc|datetime|msgspec|pathlib|pyarrow|re)\..*"),  # not ours, and links would need the network
+    # not ours, and links would need the network
+    ("py:class", r"(collections\.abc|datetime|msgspec|pathlib|pyarrow|re)\..*"),
     ("py:.*", r"\w+"),  # a name alone, as docstrings call what stands in their own module
     ("py:class", r"timeline\.(definitions\.definition\.Definition|drivers\.contract\.Driver)"),
     ("py:data", r"timeline\.model\.limits\..*"),

@@ -23,7 +23,7 @@ import timeline
 from tests.cli.fleet import DAY, FIELDS, START, WRITE, Sampled, as_csv, as_lines, as_parquet, read, sampled, table
 from tests.cli.running import ROOT, Ran, in_folder, run, run_on_screen, started
 from timeline import clock
-from timeline.replay import asof
+from timeline.replay.join import asof
 
 COUNTS = ("samples", "rows", "present", "deleted", "unknown", "no_rule", "kernel")
 

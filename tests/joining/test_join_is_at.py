@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.histories import History, histories, model, thorough
 from tests.joining.columns import DEFINITIONS, engine_with, said, same, samples, segment
 from timeline.engine import Engine
-from timeline.replay import asof
+from timeline.replay.join import asof
 
 FIELDS = ["x", "y", "m"]
 IDS = ("a", "A", "b", None)

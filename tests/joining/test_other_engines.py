@@ -15,6 +15,7 @@ import timeline
 from simulator import Fleet
 from timeline import clock
 from timeline.model import Scope
+from timeline.replay.join import Join, Options, from_segments
 
 FIELDS = ["flavor", "vcpus", "host"]
 DAYS = 20
@@ -99,9 +100,5 @@ def test_join_asof_of_polars_agrees(segments: pa.Table, samples: pa.Table, ours:
 
 
 def test_the_join_needs_no_engine(segments: pa.Table, samples: pa.Table, ours: list[tuple[object, ...]]) -> None:
-    from timeline.replay.fleet import from_segments
-    from timeline.replay.join import Join
-    from timeline.replay.options import Options
-
     join = Join(from_segments(segments, "instance"), samples.schema, Options(type="instance"))
     assert answers(join.table(samples).to_pylist()) == ours

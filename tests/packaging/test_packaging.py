@@ -35,14 +35,14 @@ NO_PART_OF_A_CHECKOUT = shutil.ignore_patterns(
     "dist",
 )
 WHERE_AND_WHICH = "import timeline; print(timeline.__file__); print(timeline.__version__)"
-EXTENSION = "timeline/replay/_asof.abi3.so"
+EXTENSION = "timeline/replay/join/_asof.abi3.so"
 JOIN_TWO_SAMPLES = """
 import logging
 import sys
 
 import numpy as np
 
-from timeline.replay import asof
+from timeline.replay.join import asof
 
 logging.basicConfig(level=logging.INFO, format="%(name)s says: %(message)s", stream=sys.stdout)
 none, ids, groups = np.zeros(1, np.int64), np.zeros(2, np.int32), np.zeros(1, np.int32)
@@ -52,7 +52,7 @@ print(rows.tolist(), again.tolist(), "compiled" if asof.COMPILED else "not compi
 """
 COMPILED_JOIN = "[1, 2] [1, 2] compiled\n"
 NUMPY_JOIN = """\
-timeline says: The as-of join runs on NumPy, slower: this install has no compiled timeline.replay._asof.
+timeline says: The as-of join runs on NumPy, slower: this install has no compiled timeline.replay.join._asof.
 [1, 2] [1, 2] not compiled
 """
 
@@ -159,7 +159,7 @@ def test_the_wheel_carries_the_package_with_its_data_and_nothing_else(built: Bui
 @needs_a_compiler
 def test_the_wheel_carries_the_compiled_join_for_this_and_later_pythons(built: Built) -> None:
     with zipfile.ZipFile(built.wheel) as wheel:
-        assert {EXTENSION, "timeline/replay/_asof.pyi"} <= set(wheel.namelist())
+        assert {EXTENSION, "timeline/replay/join/_asof.pyi"} <= set(wheel.namelist())
     assert "-cp311-abi3-" in built.wheel.name
     assert not built.wheel.name.endswith("-any.whl")
 

@@ -24,7 +24,7 @@ from timeline.cli.options import (
     source_option,
     store_option,
 )
-from timeline.replay.options import POLICIES, WORDS, JoinCounts, Policy, Unit
+from timeline.replay.join.options import POLICIES, WORDS, JoinCounts, Policy, Unit
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from timeline.definitions import Definitions
     from timeline.engine.fleets import Fleets
     from timeline.engine.ingest import Source
-    from timeline.replay.fleet import Fleet
-    from timeline.replay.options import JoinCounts, Policy, Unit
+    from timeline.replay.join.fleet import Fleet
+    from timeline.replay.join.options import JoinCounts, Policy, Unit
 
 BATCH = 1_000
 """Notifications that are stored in one transaction, unless told otherwise."""
@@ -189,7 +189,7 @@ class Engine:
         :class:`~timeline.errors.PackageMissing` where columns are to be joined and pyarrow is not installed.
         """
         from timeline.engine.joining import Joining
-        from timeline.replay.options import Options
+        from timeline.replay.join.options import Options
 
         known_before = _known_before(as_known_at)
         options = Options(
@@ -227,8 +227,8 @@ class Engine:
 
         Raises :class:`~timeline.errors.InputError` for a field that is not there.
         """
+        from timeline.replay.join.options import check_fields
         from timeline.replay.kinds import need_arrow
-        from timeline.replay.options import check_fields
 
         need_arrow("a table of segments")
         fleet = self._fleet(type, _known_before(as_known_at))

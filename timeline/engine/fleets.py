@@ -9,8 +9,8 @@ from threading import Lock
 
 from timeline.drivers.contract import Driver
 from timeline.model import Resource, Scope
-from timeline.replay.fleet import Fleet
-from timeline.replay.growing import GrowingFleet
+from timeline.replay.join.fleet import Fleet
+from timeline.replay.join.growing import GrowingFleet
 
 KEPT = 4
 """Fleets that are kept, those that were asked for last."""

@@ -12,15 +12,15 @@ from timeline.drivers.contract import Driver
 from timeline.engine.rows import Row, Rows
 from timeline.errors import InputError
 from timeline.model import Scope
+from timeline.replay.join.options import WORDS, JoinCounts, Options, check_fields
 from timeline.replay.kinds import need_arrow
-from timeline.replay.options import WORDS, JoinCounts, Options, check_fields
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from timeline.definitions import Definitions, SampleRule
-    from timeline.replay.fleet import Fleet
     from timeline.replay.join import Join
+    from timeline.replay.join.fleet import Fleet
 
 Progress = Callable[[JoinCounts], None] | None
 

@@ -13,7 +13,7 @@ from timeline.drivers.contract import Driver
 from timeline.errors import InputError, TimeError
 from timeline.model import Event, Existence, Resource, Segment
 from timeline.replay.fold import segments
-from timeline.replay.options import JoinCounts, Options
+from timeline.replay.join.options import JoinCounts, Options
 
 if TYPE_CHECKING:
     from timeline.definitions import SampleRule

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from timeline.replay import columns
-from timeline.replay.columns import Instants, Rows, Whole
+from timeline.replay.join import columns
+from timeline.replay.join.columns import Instants, Rows, Whole
 
 Lengths = npt.NDArray[np.uint64]
 Floats = np.ndarray[Any, np.dtype[np.floating[Any]]]

@@ -17,8 +17,8 @@ import numpy as np
 import pyarrow as pa
 
 from timeline.model import LIFE_BOUNDS, Body, Event, Json, Phase, Resource
-from timeline.replay.fleet import EXISTENCES, NOT_COLLECTED, NULL, Array, Field, Fleet, Names
 from timeline.replay.fold import changes
+from timeline.replay.join.fleet import EXISTENCES, NOT_COLLECTED, NULL, Array, Field, Fleet, Names
 from timeline.replay.kinds import Kind, arrow_array, common, kind_of
 
 _PENDING = 50_000

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).parents[2]
-KERNEL = CHECKOUT / "timeline" / "replay"
+KERNEL = CHECKOUT / "timeline" / "replay" / "join"
 SANITIZERS = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
 CASES = 3000
 WHICH = "(compiled or binding or threads) and not no_number_of_samples"
@@ -26,12 +26,12 @@ from importlib.util import module_from_spec, spec_from_file_location
 import pytest
 
 binding, tests, which = sys.argv[1:]
-name = "timeline.replay._asof"
+name = "timeline.replay.join._asof"
 module = module_from_spec(spec_from_file_location(name, binding, loader=ExtensionFileLoader(name, binding)))
 module.__loader__.exec_module(module)
 sys.modules[name] = module
 
-from timeline.replay import asof
+from timeline.replay.join import asof
 
 assert asof._asof.__file__ == binding
 sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-k", which, tests]))

@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from timeline import clock
 from timeline.errors import InputError
-from timeline.replay import columns
-from timeline.replay.columns import Flags, Instants, Rows, Whole
+from timeline.replay.join import columns
+from timeline.replay.join.columns import Flags, Instants, Rows, Whole
 
 
 def given_starts(

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from timeline import clock
 from timeline.errors import InputError, TimeError
-from timeline.replay import iso
-from timeline.replay.times import UNITS, Times, microseconds, to_us
+from timeline.replay.join import iso
+from timeline.replay.join.times import UNITS, Times, microseconds, to_us
 
 NOON = 1_772_366_400_000_000  # 2026-03-01T12:00:00Z
 TEXT_TYPES = (pa.string(), pa.large_string(), pa.string_view())

@@ -1,7 +1,7 @@
 /* The as-of join over columns: which row of its resource each sample falls into.
  *
  * Pure C11 on plain memory: no Python, no allocation, no globals. The Python binding (_asof.c) and the fuzz harness
- * (tests/replay/fuzz_asof.c) include it. Nothing here reads or writes out of bounds, whatever the values in the arrays
+ * (tests/joining/fuzz_asof.c) include it. Nothing here reads or writes out of bounds, whatever the values in the arrays
  * are, even where another thread changes them meanwhile: a number is copied, then checked, then used.
  */
 #ifndef TIMELINE_ASOF_KERNEL_H

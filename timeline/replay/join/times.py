@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from timeline import clock
 from timeline.errors import InputError, TimeError
-from timeline.replay import columns, iso
-from timeline.replay.columns import Flags, Instants
+from timeline.replay.join import columns, iso
+from timeline.replay.join.columns import Flags, Instants
 
 UNITS = {"s": clock.SECOND, "ms": clock.SECOND // 1_000, "us": 1, "ns": 0}
 """The microseconds in each unit; a nanosecond is less than one."""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.histories import History, by_resource, histories, timeline
 from timeline import clock
 from timeline.errors import InputError
-from timeline.replay.periods import Previous, deltas, fixed_starts, given_starts, last_instants, parts
+from timeline.replay.join.periods import Previous, deltas, fixed_starts, given_starts, last_instants, parts
 
 EXTREMES = (clock.MIN, clock.MIN + 1, -1, 0, 1, clock.MAX - 1, clock.MAX)
 

@@ -23,7 +23,7 @@ def locate(
     last: NDArray[np.int64],
     starts: NDArray[np.int64],
 ) -> NDArray[np.int32]:
-    """The row of each sample; see :func:`timeline.replay.asof.locate`."""
+    """The row of each sample; see :func:`timeline.replay.join.asof.locate`."""
     if not np.all((first >= 0) & (first <= last) & (last <= len(starts))):
         raise ValueError("first and last must be 0 <= first <= last <= the number of starts.")
     rows = np.zeros(len(ids), np.int32)
@@ -47,7 +47,7 @@ def locate(
 def gather(
     positions: NDArray[np.int32], columns: Sequence[NDArray[Any]]
 ) -> list[tuple[NDArray[Any], NDArray[np.uint8] | None]]:
-    """What each column says at the positions; see :func:`timeline.replay.asof.gather`."""
+    """What each column says at the positions; see :func:`timeline.replay.join.asof.gather`."""
     if not columns:
         return []
     rows = len(columns[0])

@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from timeline.replay import asof_numpy
+from timeline.replay.join import asof_numpy
 
 try:
-    from timeline.replay import _asof
+    from timeline.replay.join import _asof
 except ImportError:
     COMPILED = False
 else:
@@ -137,7 +137,7 @@ def _column(array: NDArray[Any], name: str, kinds: str, size: int | None = None)
 def _is_compiled() -> bool:
     """COMPILED; it says so once where the answer is no."""
     if not COMPILED:
-        _log.info("The as-of join runs on NumPy, slower: this install has no compiled timeline.replay._asof.")
+        _log.info("The as-of join runs on NumPy, slower: this install has no compiled timeline.replay.join._asof.")
     return COMPILED
 
 

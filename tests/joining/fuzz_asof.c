@@ -1,6 +1,6 @@
 /* Runs the as-of kernel on random inputs and compares it with loops too plain to be wrong.
  *
- *     cc -g -O1 -fsanitize=address,undefined -I timeline/replay tests/replay/fuzz_asof.c -o fuzz && ./fuzz SEED CASES
+ *     cc -g -O1 -fsanitize=address,undefined -I timeline/replay/join tests/joining/fuzz_asof.c -o fuzz && ./fuzz SEED CASES
  *
  * Each array is a block of memory of its own and of its exact size, so that the sanitizer sees one step too far. Half of
  * the cases obey the contract and are compared; the others are noise in every array, and only must not go astray.

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from timeline.consumers.sample_asked import KEYS, Asked
-from timeline.consumers.sample_sources import CHUNK, Source, unreadable
+from timeline.consumers.samples.asked import KEYS, Asked
+from timeline.consumers.samples.sources import CHUNK, Source, unreadable
 from timeline.errors import InputError
 
 _ROWS = 1 << 18

@@ -9,14 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from timeline.replay import asof
-from timeline.replay.apportion import apportion
-from timeline.replay.columns import one
-from timeline.replay.fleet import Array, Fleet
-from timeline.replay.options import Options
-from timeline.replay.periods import Previous, deltas, fixed_starts, given_starts, last_instants, parts
-from timeline.replay.subjects import Found, Rule, check_text, distinct, indices
-from timeline.replay.times import Times, microseconds, to_us
+from timeline.replay.join import asof
+from timeline.replay.join.apportion import apportion
+from timeline.replay.join.columns import one
+from timeline.replay.join.fleet import Array, Fleet
+from timeline.replay.join.options import Options
+from timeline.replay.join.periods import Previous, deltas, fixed_starts, given_starts, last_instants, parts
+from timeline.replay.join.subjects import Found, Rule, check_text, distinct, indices
+from timeline.replay.join.times import Times, microseconds, to_us
 
 
 class Covered(NamedTuple):

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from timeline.errors import InputError
-from timeline.replay.fleet import Array, Fleet
+from timeline.replay.join.fleet import Array, Fleet
 
 _DENSE = 4_000_000
 """Numbers that are counted in a table, used or not; where there may be more, they are sorted."""

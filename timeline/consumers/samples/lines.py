@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from timeline.consumers.sample_asked import KEYS, Asked
-from timeline.consumers.sample_sources import Source, unreadable
+from timeline.consumers.samples.asked import KEYS, Asked
+from timeline.consumers.samples.sources import Source, unreadable
 from timeline.errors import InputError
 
 _KEY = pa.dictionary(pa.int32(), pa.string())

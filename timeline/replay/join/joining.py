@@ -14,13 +14,13 @@ import pyarrow as pa
 from timeline import clock
 from timeline.errors import InputError
 from timeline.model import Existence
-from timeline.replay import asof
-from timeline.replay.columns import one
-from timeline.replay.covering import Covering
-from timeline.replay.fleet import EXISTENCES, NOT_COLLECTED, TIME, Array, Fleet, encoded, times
-from timeline.replay.options import JoinCounts, Options
-from timeline.replay.subjects import Rule, Subjects
-from timeline.replay.times import Times, microseconds
+from timeline.replay.join import asof
+from timeline.replay.join.columns import one
+from timeline.replay.join.covering import Covering
+from timeline.replay.join.fleet import EXISTENCES, NOT_COLLECTED, TIME, Array, Fleet, encoded, times
+from timeline.replay.join.options import JoinCounts, Options
+from timeline.replay.join.subjects import Rule, Subjects
+from timeline.replay.join.times import Times, microseconds
 
 _SMALL = 50_000
 """Rows of a chunk below which chunks are put together first."""

@@ -9,14 +9,12 @@ from typing import Any, BinaryIO, Protocol
 
 import pyarrow as pa
 
-from timeline.consumers.sample_asked import Asked
-from timeline.consumers.sample_csv import CsvFile
-from timeline.consumers.sample_lines import LinesFile
-from timeline.consumers.sample_parquet import ParquetFile
-from timeline.consumers.sample_sources import Source
+from timeline.consumers.samples.asked import Asked
+from timeline.consumers.samples.csv import CsvFile
+from timeline.consumers.samples.lines import LinesFile
+from timeline.consumers.samples.parquet import ParquetFile
+from timeline.consumers.samples.sources import Source
 from timeline.errors import InputError
-
-__all__ = ["Asked", "Samples"]
 
 ENDINGS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 """What the ending of a name says of the format; ``.gz`` may follow it."""

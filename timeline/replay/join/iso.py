@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from timeline import clock
-from timeline.replay.columns import Flags, Instants, Rows
+from timeline.replay.join.columns import Flags, Instants, Rows
 
 _BLOCK = 1 << 14
 """Texts that are read at once: their characters lie in the cache of a core."""

@@ -380,8 +380,8 @@ static PyModuleDef_Slot slots[] = {{0, NULL}};
 
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
-    .m_name = "timeline.replay._asof",
-    .m_doc = "The compiled kernel of the as-of join. Use timeline.replay.asof, which answers without it too.",
+    .m_name = "timeline.replay.join._asof",
+    .m_doc = "The compiled kernel of the as-of join. Use timeline.replay.join.asof, which answers without it too.",
     .m_size = 0,
     .m_methods = methods,
     .m_slots = slots,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from timeline import clock
 from timeline.errors import InputError
-from timeline.replay.apportion import apportion
+from timeline.replay.join.apportion import apportion
 
 HOUR = 3_600 * clock.SECOND
 INTEGERS = {f"{sign}int{width}": width for sign in ("", "u") for width in (8, 16, 32, 64)}

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 from pyarrow import csv
 
-from timeline.consumers.sample_asked import KEYS, TIMES, Asked
-from timeline.consumers.sample_sources import Source, unreadable
+from timeline.consumers.samples.asked import KEYS, TIMES, Asked
+from timeline.consumers.samples.sources import Source, unreadable
 from timeline.errors import InputError
 
 _KEY = pa.dictionary(pa.int32(), pa.string())

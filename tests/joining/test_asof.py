@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 np = pytest.importorskip("numpy", reason="the as-of join needs NumPy: pip install 'resource-timeline[arrow]'")
 
-from timeline.replay import asof, asof_numpy  # noqa: E402  (they need NumPy, too)
+from timeline.replay.join import asof, asof_numpy  # noqa: E402  (they need NumPy, too)
 
 INTEGERS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
 CODES = ["int8", "int16", "int32"]
