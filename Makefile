@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-BUILT_FROM := setup.py pyproject.toml $(wildcard timeline/replay/*.c timeline/replay/*.h)
+BUILT_FROM := setup.py pyproject.toml $(wildcard timeline/replay/join/*.c timeline/replay/join/*.h)
 # More words for the program that the target runs: make test ARGS="-k ambiguous -x"
 ARGS ?=
 
@@ -47,7 +47,7 @@ docs: $(VENV)/installed-docs
 
 clean:
 	rm -rf $(VENV) build dist docs/_build *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	rm -f timeline/replay/*.so
+	rm -f timeline/replay/join/*.so
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps: an environment once made, and what was installed into it since these files last changed.

@@ -54,12 +54,12 @@ setup(
     packages=find_packages(include=["timeline", "timeline.*"]),
     ext_modules=[
         Extension(
-            "timeline.replay._asof",
-            ["timeline/replay/_asof.c"],
-            depends=["timeline/replay/asof_gather.h", "timeline/replay/asof_kernel.h"],
+            "timeline.replay.join._asof",
+            ["timeline/replay/join/_asof.c"],
+            depends=["timeline/replay/join/asof_gather.h", "timeline/replay/join/asof_kernel.h"],
             extra_compile_args=["-O3"],
             py_limited_api=True,
-            optional=True,  # where it cannot be built, timeline.replay.asof_numpy gives the same answers
+            optional=True,  # where it cannot be built, timeline.replay.join.asof_numpy gives the same answers
         )
     ],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from timeline.replay.fleet import TIME
+from timeline.replay.join.fleet import TIME
 
 Array = np.ndarray[Any, Any]
 

@@ -10,9 +10,9 @@ import sys
 import pyarrow as pa
 
 from benchmarks.changes import TYPE
-from timeline.replay.fleet import from_segments
 from timeline.replay.join import Join
-from timeline.replay.options import Options
+from timeline.replay.join.fleet import from_segments
+from timeline.replay.join.options import Options
 
 
 def main() -> None:

@@ -18,10 +18,9 @@ import pyarrow.compute as pc
 from benchmarks import answers, floor
 from benchmarks.changes import COLUMNS, TYPE, Array, Changes
 from benchmarks.measure import ROOT, Row, abreast
-from timeline.replay import asof
-from timeline.replay.fleet import from_segments
-from timeline.replay.join import Join
-from timeline.replay.options import Options
+from timeline.replay.join import Join, asof
+from timeline.replay.join.fleet import from_segments
+from timeline.replay.join.options import Options
 
 SAMPLES = 10_000_000
 

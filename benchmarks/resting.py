@@ -16,7 +16,7 @@ from benchmarks.fleets import END, FIELDS, INSTANCES, START, in_polars, stored
 from benchmarks.measure import Row
 from timeline import clock
 from timeline.model import Scope
-from timeline.replay.fleet import TIME
+from timeline.replay.join.fleet import TIME
 from timeline.reports import batches as reports
 
 PERIOD = 600 * clock.SECOND

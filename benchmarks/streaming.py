@@ -20,7 +20,7 @@ from benchmarks.fleets import END, FIELDS, START, in_polars, stored
 from benchmarks.measure import Row, abreast, footprint
 from timeline.consumers.samples import Asked, Samples
 from timeline.model import Scope
-from timeline.replay.fleet import TIME
+from timeline.replay.join.fleet import TIME
 from timeline.reports import batches as reports
 
 SAMPLES = 20_000_000

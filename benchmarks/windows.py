@@ -19,7 +19,7 @@ from benchmarks.fleets import END, FIELDS, HOUR, INSTANCES, in_polars, simulated
 from benchmarks.measure import Row
 from timeline import clock
 from timeline.model import Scope
-from timeline.replay.fleet import TIME
+from timeline.replay.join.fleet import TIME
 
 MINUTE = 60 * clock.SECOND
 LENGTH = 10
