@@ -178,14 +178,16 @@ def test_a_column_that_no_first_line_has_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [CSV, LINES, gzip.compress(CSV), gzip.compress(LINES[:60]) + gzip.compress(LINES[60:])]
+    "content",
+    [CSV, LINES, gzip.compress(CSV), gzip.compress(LINES[:60]) + gzip.compress(LINES[60:])],
+    ids=["csv", "lines", "compressed csv", "lines compressed in two pieces"],
 )
 def test_standard_input_is_read_like_a_file(content: bytes) -> None:
     rows = samples("-", stdin=content).reader().read_all().to_pylist()
     assert [row["resource_id"] for row in rows] == ["a", "b"]
 
 
-@pytest.mark.parametrize("content", [CSV, LINES])
+@pytest.mark.parametrize("content", [CSV, LINES], ids=["csv", "lines"])
 def test_a_pipe_is_read_as_it_comes(content: bytes) -> None:
     os.mkfifo("pipe")
 
