@@ -18,6 +18,9 @@ from timeline.errors import PackageMissing
 if TYPE_CHECKING:
     import pyarrow
 
+AS_JSON = {"timeline:encoding": "json"}
+"""The metadata of an Arrow field whose texts are JSON."""
+
 _LEAST, _GREATEST = -(2**63), 2**63 - 1
 
 _NEVER_TOO_LONG = 18
@@ -79,6 +82,11 @@ def arrow_array(kind: Kind, values: Sequence[bytes]) -> pyarrow.Array:
     if kind is Kind.FLOAT:
         return pyarrow.array(msgspec.json.decode(together, type=list[float]), pyarrow.float64())
     return pyarrow.array(msgspec.json.decode(together, type=list[str]), pyarrow.string())
+
+
+def is_json(field: pyarrow.Field) -> bool:
+    """Whether the texts of an Arrow field are JSON."""
+    return (field.metadata or {}).get(b"timeline:encoding") == b"json"
 
 
 def need_arrow(what: str) -> None:

@@ -11,8 +11,10 @@ from collections.abc import Collection
 from typing import IO, Any, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import parquet
 
+from timeline.replay.kinds import is_json
 from timeline.reports.cells import Cells, csv_text, json_text
 
 GROUP_ROWS = 1 << 20
@@ -174,7 +176,7 @@ class _Json:
 
 
 def _json(field: pa.Field, number: bool) -> Any:
-    if (field.metadata or {}).get(b"timeline:encoding") == b"json":
+    if is_json(field):
         return str
     if number:
         return lambda text: text if _NUMBER.fullmatch(text) else json_text(text)
@@ -187,8 +189,6 @@ def _pieces(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
 
 def _joined(parts: list[Any]) -> pa.Buffer:
     """Texts and columns of texts, row by row one after the other."""
-    import pyarrow.compute as pc
-
     texts = pc.binary_join_element_wise(*parts, "")
     _, _, data = texts.buffers()
     return data.slice(0, pc.sum(pc.binary_length(texts)).as_py())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +9,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-# a cell that needs quotes; blanks at its ends some readers would drop
-_QUOTED = re.compile(r'[",\r\n]|^\s|\s$|^$')
+from timeline.reports.csv import quoted
 
 _UTC = ("UTC", "Etc/UTC", "Z", "+00:00")
 
@@ -23,8 +21,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 def csv_text(value: Any) -> str:
     """The cell of a value; of a text, in quotes where it needs them."""
-    text = value if isinstance(value, str) else json_text(value)
-    return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
+    return quoted(value if isinstance(value, str) else json_text(value))
 
 
 def json_text(value: Any) -> str:
@@ -72,10 +69,8 @@ class Cells:
         if pa.types.is_temporal(type) and not pa.types.is_interval(type):
             zone = ""
             if pa.types.is_timestamp(type) and type.tz in _UTC:
-                column, zone = (
-                    column.cast(pa.timestamp(type.unit)),
-                    "Z",
-                )  # ten times as fast without a zone to be looked up
+                # ten times as fast without a zone to be looked up
+                column, zone = column.cast(pa.timestamp(type.unit)), "Z"
             times = pc.replace_substring(column.cast(pa.string()), " ", "T", max_replacements=1)
             return pc.binary_join_element_wise(self._quote, times, zone + self._quote, "")
         return self._written(column)

@@ -38,7 +38,7 @@ def write(layout: Layout[Told], told: Iterable[Told], stream: IO[bytes], *, scre
         stream.write((printable(line) if screen else line).encode() + b"\n")
 
     with gathered(layout, told) as found:
-        put(_quoted(name) for name in (*layout.columns, *map(layout.column, found.kinds)))
+        put(quoted(name) for name in (*layout.columns, *map(layout.column, found.kinds)))
         for row in found.rows:
             before = (_cell(holds, cell) for holds, cell in zip(layout.columns.values(), row.cells, strict=True))
             put((*before, *(_field(row.fields.get(name)) for name in found.kinds)))
@@ -48,10 +48,10 @@ def _cell(holds: Holds, cell: Cell) -> str:
     if cell is None:
         return ""
     if isinstance(cell, str):
-        return _quoted(cell)
+        return quoted(cell)
     if isinstance(cell, int):
         return clock.format(cell) if holds is Holds.TIME else str(cell)
-    return _quoted(_encode(cell).decode())
+    return quoted(_encode(cell).decode())
 
 
 def _field(value: bytes | None) -> str:
@@ -61,9 +61,10 @@ def _field(value: bytes | None) -> str:
     if value[:1] == b'"':
         text = _decode_text(value)
         if not _JSON.fullmatch(text):
-            return _quoted(text)
-    return _quoted(value.decode())
+            return quoted(text)
+    return quoted(value.decode())
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """The cell of a text: in quotes where it needs them."""
     return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
-from timeline.replay.kinds import Kind, arrow_array, need_arrow
+from timeline.replay.kinds import AS_JSON, Kind, arrow_array, need_arrow
 from timeline.reports.gathering import Gathered, Row, gathered
 from timeline.reports.rows import NULLS, Holds, Layout, Told
 
@@ -22,7 +22,6 @@ GROUP_BYTES = 8 * 1024 * 1024
 """A row group ends when it has so many rows or bytes: so much is held at once."""
 
 _NULL = b"null"
-_JSON = {"timeline:encoding": "json"}
 
 
 def write(layout: Layout[Told], told: Iterable[Told], stream: IO[bytes]) -> None:
@@ -83,13 +82,13 @@ def _schema(layout: Layout[Told], found: Gathered) -> pyarrow.Schema:
     import pyarrow
 
     fields = [
-        pyarrow.field(name, _type(holds), metadata=_JSON if holds is Holds.JSON else None)
+        pyarrow.field(name, _type(holds), metadata=AS_JSON if holds is Holds.JSON else None)
         for name, holds in layout.columns.items()
     ]
     if layout.fields is not None:
         fields.append(pyarrow.field(NULLS, _type(Holds.TEXTS)))
     for name, kind in found.kinds.items():
-        metadata = {"timeline:field": name} | (_JSON if kind is Kind.JSON else {})
+        metadata = {"timeline:field": name} | (AS_JSON if kind is Kind.JSON else {})
         fields.append(pyarrow.field(layout.column(name), arrow_array(kind, []).type, metadata=metadata))
     return pyarrow.schema(fields)
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from timeline.errors import InputError
 from timeline.model import Existence, Json, Resource
-from timeline.replay.kinds import Kind
+from timeline.replay.kinds import AS_JSON, Kind, is_json
 
 Array = np.ndarray[Any, Any]
 
@@ -25,9 +25,6 @@ NULL, NOT_COLLECTED = -1, -2
 """Codes of a field that has no value: one that was said to be ``null``, and one of which nothing has spoken."""
 
 TIME = pa.timestamp("us", tz="UTC")
-
-AS_JSON = {"timeline:encoding": "json"}
-"""What marks an Arrow field whose texts are JSON."""
 
 _OPEN = np.iinfo(np.int64).max
 
@@ -247,7 +244,7 @@ def _field(named: pa.Field, column: pa.ChunkedArray) -> Field:
     codes = np.where(_numpy(array.indices.is_valid()), _numpy(array.indices.fill_null(0)), NULL)
     dictionary = array.dictionary
     codes = np.concatenate(([NOT_COLLECTED], codes)).astype(np.min_scalar_type(-max(len(dictionary), 2)))
-    kind = Kind.JSON if (named.metadata or {}).get(b"timeline:encoding") == b"json" else Kind.TEXT
+    kind = Kind.JSON if is_json(named) else Kind.TEXT
     return Field(codes, lambda: (kind, dictionary), dictionary.to_pylist)
 
 
