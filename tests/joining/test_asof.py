@@ -365,7 +365,7 @@ def test_columns_that_do_not_fit_are_refused_in_a_sentence() -> None:
 @pytest.mark.parametrize("threads", [2, 3, 7])
 def test_threads_change_no_answer(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
     monkeypatch.setattr(asof, "_LEAST_PER_THREAD", 100)
-    monkeypatch.setattr(asof, "_processors", lambda: threads)
+    monkeypatch.setattr(asof, "processors", lambda: threads)
     random = np.random.default_rng(threads)
     fleet = Fleet.of([sorted(random.choice(1000, 20, replace=False).tolist()) for _ in range(50)], range(50))
     ids, times = random.integers(0, 51, 10_007), random.integers(0, 1000, 10_007)

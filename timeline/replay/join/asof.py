@@ -25,7 +25,7 @@ except ImportError:
 else:
     COMPILED = True
 
-__all__ = ["COMPILED", "gather", "locate"]
+__all__ = ["COMPILED", "gather", "locate", "processors"]
 
 _log = logging.getLogger("timeline")
 
@@ -143,7 +143,7 @@ def _is_compiled() -> bool:
 
 def _in_parts(work: Callable[[int, int], Result], samples: int) -> list[Result]:
     """The results of the work on ranges of samples, each for a thread; a range begins at a whole byte of a bitmap."""
-    threads = min(_processors(), samples // _LEAST_PER_THREAD)
+    threads = min(processors(), samples // _LEAST_PER_THREAD)
     if threads < 2:
         return [work(0, samples)]
     step = -(-samples // threads // 8) * 8 + 8
@@ -152,7 +152,7 @@ def _in_parts(work: Callable[[int, int], Result], samples: int) -> list[Result]:
         return list(pool.map(lambda begin: work(begin, min(begin + step, samples)), begins))
 
 
-def _processors() -> int:
+def processors() -> int:
     """How many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

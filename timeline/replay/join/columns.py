@@ -57,7 +57,7 @@ def buffer(array: pa.Array, kept_as: npt.DTypeLike, width: int = 1) -> np.ndarra
 
 
 def valid(array: pa.Array) -> Flags | None:
-    """Which rows are not null; ``None`` where none is."""
+    """Which rows are not null; ``None`` where no row is null."""
     if not array.null_count:
         return None
     flags: Flags = array.is_valid().to_numpy(zero_copy_only=False)
@@ -65,7 +65,7 @@ def valid(array: pa.Array) -> Flags | None:
 
 
 def both(one: Flags | None, other: Flags | None) -> Flags | None:
-    """Which rows are not null in either of two columns; ``None`` where none is."""
+    """Which rows are null in neither of two columns; ``None`` where none is null in any."""
     if one is None or other is None:
         return one if other is None else other
     return one & other

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from timeline.errors import InputError
+from timeline.replay.join import asof
 from timeline.replay.join.fleet import Array, Fleet
 
 _DENSE = 4_000_000
@@ -204,7 +204,7 @@ def distinct(values: Array, size: int) -> tuple[Array, Array, Array]:
 
 def _in_threads(run: Callable[[pa.Array], Array], column: pa.Array) -> Array:
     """What ``run`` gives for a column, of which each thread takes a part."""
-    parts = min(len(os.sched_getaffinity(0)), len(column) // _PART + 1)
+    parts = min(asof.processors(), len(column) // _PART + 1)
     if parts == 1:
         return run(column)
     size = -(-len(column) // parts)
