@@ -6,7 +6,7 @@
     ├── TimeError                  a text that is no time
     ├── NotificationError          a message that cannot be read: it goes to quarantine with its reason
     ├── DefinitionError            a definition file that cannot be used
-    ├── InputError                 a file of notifications that cannot be read
+    ├── InputError                 notifications or samples that cannot be read
     ├── ResourceNotFound           no event speaks of this resource
     ├── AmbiguousResource          an id that several resources have
     ├── PackageMissing             a package that an answer in columns needs is not installed
@@ -56,7 +56,14 @@ class DefinitionError(TimelineError):
 
 
 class InputError(TimelineError):
-    """A file of notifications that cannot be read, or not to its end."""
+    """A file of notifications that cannot be read, or not to its end; samples that cannot be joined as it was asked.
+
+    ``row`` is the one that the message names, where it names one of all samples: counted from 1.
+    """
+
+    def __init__(self, message: str, *, row: int | None = None) -> None:
+        super().__init__(message)
+        self.row = row
 
 
 class ResourceNotFound(TimelineError):

@@ -231,10 +231,17 @@ def test_bytes_are_counted_as_they_lie_in_the_files() -> None:
 def test_what_is_wrong_with_a_row_is_located_in_its_file() -> None:
     read = samples(written("a.csv", CSV), written("b.csv", CSV))
     list(read.reader())
-    assert str(read.located(InputError("row 4 is bad"))) == "b.csv: row 2 is bad"
-    assert str(read.located(InputError("column 'x', row 2: bad"))) == "a.csv: column 'x', row 2: bad"
-    for other in ("nothing to locate", "b.csv, row 3: bad", "row 5 is nowhere"):
-        assert str(read.located(InputError(other))) == other
+    names = "(the names of the columns are row 1)"
+    assert str(read.located(InputError("row 4 is bad", row=4))) == f"b.csv: row 3 {names} is bad"
+    assert str(read.located(InputError("column 'x', row 2: bad", row=2))) == f"a.csv: column 'x', row 3 {names}: bad"
+    for other in (InputError("nothing to locate"), InputError("b.csv, row 3: bad"), InputError("row 5: bad", row=5)):
+        assert read.located(other) is other
+
+
+def test_rows_of_json_lines_are_counted_from_the_first() -> None:
+    read = samples(written("a.jsonl", LINES), written("b.jsonl", LINES))
+    rows = len(list(read.dicts())) // 2
+    assert str(read.located(InputError(f"row {rows + 1} is bad", row=rows + 1))) == "b.jsonl: row 1 is bad"
 
 
 def test_files_are_opened_one_after_the_other() -> None:

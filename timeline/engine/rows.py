@@ -63,13 +63,14 @@ class Rows:
 
     def _asked(self, row: Row, number: int) -> tuple[Resource | None, int | None]:
         if not isinstance(row, Mapping):
-            raise InputError(f"row {number} of the samples is no dict but {type(row).__name__}")
+            raise InputError(f"row {number} of the samples is no dict but {type(row).__name__}", row=number)
         options = self._options
         for word in ("resource_id", "timestamp"):
             if options.name(word) not in row:
                 raise InputError(
                     f"row {number} of the samples has no {options.name(word)!r}; it has {', '.join(map(str, row))}: "
-                    f"tell what {word} is called there"
+                    f"tell what {word} is called there",
+                    row=number,
                 )
         at = self._instant(row[options.name("timestamp")], number)
         return self._resource(row, number), at
@@ -92,7 +93,8 @@ class Rows:
     def _text(self, row: Row, word: str, number: int) -> str | None:
         value = row.get(self._options.name(word))
         if value is not None and not isinstance(value, str):
-            raise InputError(f"row {number} of the samples: {self._options.name(word)!r} is {value!r:.60}, not text")
+            name = self._options.name(word)
+            raise InputError(f"row {number} of the samples: {name!r} is {value!r:.60}, not text", row=number)
         return value
 
     def _instant(self, value: Any, number: int) -> int | None:
@@ -102,7 +104,7 @@ class Rows:
                 return clock.instant(value * times // parts)
             return None if value is None else clock.parse(value) if isinstance(value, str) else _moment(value)
         except TimeError as error:
-            raise InputError(f"row {number} of the samples: {error}") from error
+            raise InputError(f"row {number} of the samples: {error}", row=number) from error
 
     def _read(self, resources: set[Resource]) -> None:
         self._segments.update((resource, ([], ())) for resource in resources)
@@ -131,7 +133,8 @@ class Rows:
             if options.prefix + name in row:
                 raise InputError(
                     f"row {number} of the samples has {options.prefix + name!r} of its own; "
-                    "give a prefix for what is added"
+                    "give a prefix for what is added",
+                    row=number,
                 )
             joined[options.prefix + name] = value
         return joined

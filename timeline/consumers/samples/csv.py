@@ -20,6 +20,9 @@ _BLOCKS = 64
 
 _LEAST, _GREATEST = 1 << 18, 1 << 23
 
+HEADER = "(the names of the columns are row 1)"
+"""What is said with a row of CSV: people count as the programs do in which they look at it."""
+
 _PLACE = re.compile(
     r"(?:In CSV column #(?P<column>\d+): )?(?:CSV parse error: )?Row #(?P<row>\d+): (?P<what>.*)", re.DOTALL
 )
@@ -89,7 +92,7 @@ def _sentence(said: str, file: str, names: list[str]) -> str:
     if place is None:
         straddling = "a row is too long, or a quote in it is never closed"
         return f"{file}: {straddling if 'straddl' in said else said.splitlines()[0]}"
-    where, what = f"{file}, row {place['row']} (the names of the columns are row 1)", place["what"].splitlines()[0]
+    where, what = f"{file}, row {place['row']} {HEADER}", place["what"].splitlines()[0]
     conversion = _CONVERSION.match(what)
     if place["column"] is None or conversion is None:
         return f"{where}: {what[:1].lower()}{what[1:100]}"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, Protocol
 
 import pyarrow as pa
 
 from timeline.consumers.samples.asked import Asked
-from timeline.consumers.samples.csv import CsvFile
+from timeline.consumers.samples.csv import HEADER, CsvFile
 from timeline.consumers.samples.lines import LinesFile
 from timeline.consumers.samples.parquet import ParquetFile
 from timeline.consumers.samples.sources import Source
@@ -18,8 +17,6 @@ from timeline.errors import InputError
 
 ENDINGS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 """What the ending of a name says of the format; ``.gz`` may follow it."""
-
-_ROW = re.compile(r"\brow ([0-9]+)\b")
 
 _PARQUET = b"PAR1"
 _SPACE = b"\xef\xbb\xbf \t\r\n"
@@ -112,14 +109,13 @@ class Samples:
 
     def located(self, error: InputError) -> InputError:
         """An error of who used the samples, which names a row among all, with the file, and the row within it."""
-        said = str(error)
-        place = _ROW.search(said)
-        if place is None or any(said.startswith(source.name) for source in self._sources):
+        if error.row is None:
             return error
-        row = int(place[1])
+        row = error.row
         for source, given in zip(self._sources, self._given, strict=False):
             if row <= given:
-                return InputError(f"{source.name}: {said[: place.start(1)]}{row}{said[place.end(1) :]}")
+                here = f"row {row + 1} {HEADER}" if self.form == "csv" else f"row {row}"
+                return InputError(f"{source.name}: {str(error).replace(f'row {error.row}', here, 1)}")
             row -= given
         return error
 

@@ -31,10 +31,11 @@ def given_starts(
             usable &= flags
     wrong = np.flatnonzero(usable & (starts > ends))
     if len(wrong):
-        row = wrong[0]
+        row = int(wrong[0])
         raise InputError(
             f"column {name!r}, row {row0 + row + 1}: the period starts at {clock.format(int(starts[row]))}, "
-            f"after the sample's time {clock.format(int(ends[row]))}"
+            f"after the sample's time {clock.format(int(ends[row]))}",
+            row=row0 + row + 1,
         )
     return np.where(usable, starts, ends)
 
@@ -150,7 +151,8 @@ class Previous:
         raise InputError(
             f"row {row0 + row + 1}: its time {clock.format(int(times[row]))} lies before "
             f"{clock.format(int(self._times[last[row]]))}, which an earlier batch had of the same resource and meter: "
-            "sort the input by time, or give it whole as one table"
+            "sort the input by time, or give it whole as one table",
+            row=row0 + row + 1,
         )
 
 
@@ -191,7 +193,8 @@ def deltas(
         row = int(wrong[0])
         raise InputError(
             f"column {name!r}, row {row0 + row + 1}: the difference of {now[row]} and {before[row]} before it "
-            f"does not fit {type}"
+            f"does not fit {type}",
+            row=row0 + row + 1,
         )
     return columns.of_whole(amounts, type, flags)
 

@@ -60,7 +60,8 @@ def microseconds(
         try:
             read.append(_times(chunk, unit_of_integers, name))
         except _NoTime as error:
-            raise InputError(f"column {name!r}, row {row0 + error.row + 1}: {error.reason}") from error.__cause__
+            row = row0 + error.row + 1
+            raise InputError(f"column {name!r}, row {row}: {error.reason}", row=row) from error.__cause__
         row0 += len(chunk)
     if len(read) == 1:
         return read[0]
