@@ -359,11 +359,11 @@ BAD: dict[str, tuple[str, bytes, list[str]]] = {
     "bad UTF-8": ("s.csv", f"{CSV}{GOOD}".encode() + b"\xff,cpu,2026-01-01,1\n", ["row 3", "'resource_id'", "UTF-8"]),
     "bad UTF-8 in a header": ("s.csv", b"\xff" + CSV.encode(), ["s.csv: the names of the columns are not in UTF-8"]),
     "a column twice": ("s.csv", b"resource_id,timestamp,meter,meter\n", ["s.csv: 2 columns are called 'meter'"]),
-    "no time": ("s.csv", f"{CSV}{GOOD}a,cpu,noon,1\n".encode(), ["s.csv: ", "'timestamp'", "row 2", "'noon'"]),
+    "no time": ("s.csv", f"{CSV}{GOOD}a,cpu,noon,1\n".encode(), ["s.csv: ", "'timestamp'", "row 3", "'noon'"]),
     "a year too late": (
         "s.csv",
         f"{CSV}a,cpu,999999999999999999,1\n".encode(),
-        ["s.csv: ", "row 1", "years 1 to 9999"],
+        ["s.csv: ", "row 2", "years 1 to 9999"],
     ),
     "a quote that is never closed": ("s.csv", f'{CSV}"a,{GOOD * 9}'.encode(), ["row 2", "expected 4 columns, got 1"]),
     "no JSON": ("s.jsonl", LINE + b"{'a': 1}\n", ["s.jsonl:2: this is no JSON"]),
@@ -442,7 +442,7 @@ def test_files_that_differ_are_told(fleet: Sampled, here: Path) -> None:
 def test_the_file_and_row_of_a_bad_time_are_told_among_many(here: Path) -> None:
     for name, count in (("a", 3), ("b", 4)):
         Path(f"{name}.csv").write_text(CSV + GOOD * count + "a,cpu,noon,1\n" * (name == "b"))
-    assert refused("a.csv", "b.csv", "-o", "c.csv").startswith("b.csv: column 'timestamp', row 5: ")
+    assert refused("a.csv", "b.csv", "-o", "c.csv").startswith("b.csv: column 'timestamp', row 6 (")
     for name, count in (("a", 3), ("b", 4)):
         Path(f"{name}.jsonl").write_bytes(LINE * count + LINE.replace(b"2026", b"x") * (name == "b"))
     assert refused("a.jsonl", "b.jsonl", "-o", "c.jsonl").startswith("b.jsonl: row 5 ")
@@ -556,7 +556,7 @@ def test_who_is_stopped_leaves_nothing_that_looks_whole(
         assert len(left) <= 1
     else:
         assert left == set()
-        assert b"interrupted" in said
+        assert said.decode() == f"timeline: interrupted; {out} was not written\n"
         assert b"Traceback" not in said
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
@@ -135,6 +136,15 @@ def files_of(paths: tuple[str, ...]) -> Files:
     if STDIN in paths and sys.stdin is None:
         raise click.UsageError("standard input is closed, so there is nothing to read from -")
     return Files(paths)
+
+
+@contextmanager
+def interrupted(outcome: str) -> Iterator[None]:
+    """Within it, who interrupts is told what has become of the work."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise click.exceptions.Abort(f"interrupted; {outcome}") from error
 
 
 def output() -> BinaryIO:

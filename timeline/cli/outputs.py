@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple
 import click
 import msgspec
 
-from timeline.cli.options import Command, output, print_table
+from timeline.cli.options import Command, interrupted, output, print_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -133,7 +133,7 @@ def written(path: str) -> Iterator[BinaryIO]:
     unfinished = os.path.join(folder, f".{short}.{secrets.token_hex(4)}.part")
     with _terminated():
         try:
-            with open(unfinished, "xb", buffering=1 << 20) as stream:
+            with open(unfinished, "xb", buffering=1 << 20) as stream, interrupted(f"{path} was not written"):
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())

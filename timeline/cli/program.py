@@ -98,8 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         code = program.main(arguments, standalone_mode=False, prog_name="timeline")
         sys.stdout.flush()
-    except click.exceptions.Abort:
-        _say("interrupted; what was stored before stays stored")
+    except click.exceptions.Abort as abort:
+        _say(str(abort) or "interrupted")
         sys.exit(COULD_NOT)
     except click.ClickException as error:
         error.show()

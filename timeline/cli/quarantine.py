@@ -9,6 +9,7 @@ from timeline.cli.options import (
     definitions_option,
     examples,
     format_option,
+    interrupted,
     open_engine,
     print_object,
     print_rows,
@@ -81,7 +82,8 @@ def retry(ctx: click.Context, ids: tuple[str, ...], store: str, definitions_file
     form = chosen(form)
     with open_engine(store, definitions_file) as engine:
         records = [engine.quarantine_record(id) for id in ids] if ids else None
-        counts = engine.retry(records)
+        with interrupted("what was stored before stays stored"):
+            counts = engine.retry(records)
     shape = shapes.counts(counts)
     if form != "table":
         print_object(shape, form)

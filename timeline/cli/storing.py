@@ -17,6 +17,7 @@ from timeline.cli.options import (
     examples,
     files_of,
     format_option,
+    interrupted,
     open_engine,
     print_object,
     print_table,
@@ -79,7 +80,8 @@ def ingest_(
                 remember(so_far)
                 advance(so_far)
 
-            engine.ingest(files, batch=batch or BATCH, progress=progress)
+            with interrupted("what was stored before stays stored"):
+                engine.ingest(files, batch=batch or BATCH, progress=progress)
     finally:
         # also where it could not go on to the end: what came before is stored
         if counts.notifications or sys.exc_info()[0] is None:
