@@ -19,7 +19,12 @@ from timeline.cli.options import (
 )
 
 
-@click.group(epilog=examples("timeline export events > events.jsonl"))
+@click.group(
+    epilog=examples(
+        "timeline export events > events.jsonl",
+        "timeline export segments --type instance -o segments.parquet",
+    )
+)
 def export_() -> None:
     """Write out what a store holds."""
 

@@ -107,7 +107,7 @@ def _columns(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
     multiple=True,
     callback=_columns,
     help=f"What a column is called in SAMPLES. WORD is one of {', '.join(WORDS)}; the last three are used only if "
-    "named so.",
+    "named so. May be given several times.",
 )
 @click.option(
     "--unit",
@@ -133,7 +133,7 @@ def _columns(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
     "--cumulative",
     metavar="METER",
     multiple=True,
-    help="A meter that counts up, or all or none; unless given, the definitions tell it.",
+    help="A meter that counts up, or all or none; unless given, the definitions tell it. May be given several times.",
 )
 @click.option("--prefix", default="", metavar="TEXT", help="Put before the names of the columns that are added.")
 @click.option("--collected", is_flag=True, help="Add a column for each field that tells null from not collected.")
@@ -316,7 +316,8 @@ def _tell(counts: JoinCounts, *, report: bool) -> None:
     else:
         parts = f"{counts.present:,} present, {counts.deleted:,} deleted, {counts.unknown:,} unknown"
         rows = "" if counts.rows == counts.samples else f" in {counts.rows:,} rows"
-        click.echo(f"timeline: {counts.samples:,} samples{rows}: {parts}", err=True)
+        samples = "1 sample" if counts.samples == 1 else f"{counts.samples:,} samples"
+        click.echo(f"timeline: {samples}{rows}: {parts}", err=True)
     if counts.no_rule:
         most = sorted(counts.no_rule.items(), key=lambda item: (-item[1], item[0]))
         named = ", ".join(f"{formats.printable(name) or '(none)'} ({number:,})" for name, number in most[:_NAMED])

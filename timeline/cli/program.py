@@ -82,6 +82,7 @@ class Program(click.Group):
         "timeline init",
         "timeline ingest notifications.jsonl",
         "timeline show instance/9f9d01b9-4a9c-4b1e-8a53-3d3a2f3a1b10 --at 2026-03-01T12:00:00Z",
+        "timeline join samples.parquet --fields flavor,project_id -o joined.parquet",
     ),
 )
 @click.version_option(__version__, prog_name="timeline")

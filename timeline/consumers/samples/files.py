@@ -135,6 +135,7 @@ class Samples:
                 raise InputError(
                     f"{file}: there is no column {name!r}; there are {there}{hint}. "
                     f"--column {word}=NAME tells what {word} is called"
+                    + (", or --type the type of all resources" if word == "meter" else "")
                 )
 
 
