@@ -112,6 +112,16 @@ def test_a_person_who_looks_sees_the_first_samples(fleet: Sampled, here: Path) -
         assert "present, " not in shown
 
 
+def test_a_narrow_screen_shows_the_columns_that_can_be_read_and_names_the_others(fleet: Sampled, here: Path) -> None:
+    samples = as_csv(fleet.rows[:3], here / "samples.csv")
+    shown = run_on_screen("join", samples, "--fields", "flavor,vcpus,host,name,state", "--since", alone=False, width=70)
+    assert "too narrow for" in shown
+    assert "state; --fields names those to be shown" in shown
+    assert shown.count(" cpu ") > 0
+    wide = run_on_screen("join", samples, "--fields", "flavor,vcpus,host,name,state", "--since", alone=False)
+    assert "too narrow" not in wide
+
+
 def test_files_are_joined_in_their_order(fleet: Sampled, here: Path) -> None:
     for form, write in WRITE.items():
         parts = [write(fleet.rows[at : at + 500], here / f"{at}.{form}") for at in range(0, 1_500, 500)]

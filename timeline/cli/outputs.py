@@ -204,10 +204,14 @@ def first(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> First:
 
 
 def show(told: First) -> None:
-    """Show a table of the first rows."""
-    from timeline.reports import tables
+    """Show a table of the first rows, and of the first columns where a screen is too narrow for all."""
+    from timeline.reports import formats, tables
 
-    rows = ([row.get(name) for name in told.names] for row in told.rows[:SHOWN])
-    print_table(tables.rows(told.names, rows))
+    rows = [[row.get(name) for name in told.names] for row in told.rows[:SHOWN]]
+    count = tables.fitting(told.names, rows, tables.width(sys.stdout))
+    print_table(tables.rows(told.names[:count], (row[:count] for row in rows)))
+    if count < len(told.names):
+        left = ", ".join(map(formats.printable, told.names[count:]))
+        click.echo(f"timeline: the screen is too narrow for {left}; --fields names those to be shown", err=True)
     if not told.complete:
         click.echo(f"timeline: these are the first {SHOWN}; -o OUT or --format jsonl gives all", err=True)

@@ -26,13 +26,35 @@ _NARROW = 60
 """What a table needs so that nothing is cut: a narrower screen folds its lines itself."""
 
 
+_READABLE = 8
+"""The characters of a column that is folded so far, and no further."""
+
+_BETWEEN = 3
+"""The characters between two columns."""
+
+
 def write(table: Table, stream: IO[str]) -> None:
     """Write a table: folded to the width of a screen, or in full where there is none."""
-    screen = stream.isatty()
     # what is printed comes from outside: nothing in it may be read as markup
-    console = Console(file=stream, width=None if screen else _WIDE, highlight=False, markup=False, emoji=False)
-    console.width = max(console.width, _NARROW)
+    console = Console(file=stream, width=width(stream), highlight=False, markup=False, emoji=False)
     console.print(table)
+
+
+def width(stream: IO[str]) -> int:
+    """The characters of a line that is written there."""
+    return max(Console(file=stream).width, _NARROW) if stream.isatty() else _WIDE
+
+
+def fitting(names: Sequence[str], values: Sequence[Sequence[Any]], width: int) -> int:
+    """How many of the first columns can be read in lines so wide, where cells are folded: one at least."""
+    left = width - 2  # the margins
+    for place, name in enumerate(names):
+        longest = max((len(_cell(row[place])) for row in values), default=0)
+        left -= min(max(len(text(name)), longest), _READABLE)
+        if left < 0:
+            return max(place, 1)
+        left -= _BETWEEN
+    return len(names)
 
 
 def pairs(shape: Shape) -> Table:
