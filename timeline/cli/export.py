@@ -19,12 +19,7 @@ from timeline.cli.options import (
 )
 
 
-@click.group(
-    epilog=examples(
-        "timeline export events > events.jsonl",
-        "timeline export segments --type instance -o segments.parquet",
-    )
-)
+@click.group(epilog=examples("timeline export events > events.jsonl"))
 def export_() -> None:
     """Write out what a store holds."""
 
