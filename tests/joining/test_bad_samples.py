@@ -108,6 +108,15 @@ def test_a_pandas_frame_is_refused_in_a_sentence(engine: Engine, case: str) -> N
         join(engine, table.to_pandas(), **asked)
 
 
+@pytest.mark.parametrize("word", ["fields", "cumulative"])
+def test_a_text_in_place_of_several_is_refused(engine: Engine, word: str) -> None:
+    for samples_given in (samples(), samples().to_pylist()):
+        with pytest.raises(TypeError, match=rf"{word} takes several names; .* \['x'\]"):
+            join(engine, samples_given, **{word: "x"})
+    with pytest.raises(TypeError, match="fields takes several names"):
+        engine.segments("instance", "x")
+
+
 def test_frames_that_are_no_columns_are_refused_in_a_sentence(engine: Engine) -> None:
     mixed = pd.DataFrame({"resource_id": ["a", 1, b"b"], "timestamp": [NOON] * 3})
     with pytest.raises(InputError, match="cannot be read as columns"):

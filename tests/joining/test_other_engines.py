@@ -14,6 +14,7 @@ import pytest
 import timeline
 from simulator import Fleet
 from timeline import clock
+from timeline.errors import InputError
 from timeline.model import Scope
 from timeline.replay.join import Join, Options, from_segments
 
@@ -102,3 +103,12 @@ def test_join_asof_of_polars_agrees(segments: pa.Table, samples: pa.Table, ours:
 def test_the_join_needs_no_engine(segments: pa.Table, samples: pa.Table, ours: list[tuple[object, ...]]) -> None:
     join = Join(from_segments(segments, "instance"), samples.schema, Options(type="instance"))
     assert answers(join.table(samples).to_pylist()) == ours
+
+
+@pytest.mark.parametrize("name", ["resource_id", "start", "existence"])
+def test_segments_that_do_not_say_whose_when_or_what_are_refused(segments: pa.Table, name: str) -> None:
+    column = segments[name].to_pylist()
+    column[1] = None
+    given = segments.set_column(segments.schema.get_field_index(name), name, pa.array(column))
+    with pytest.raises(InputError, match=f"segments have rows without '{name}'"):
+        from_segments(given, "instance")

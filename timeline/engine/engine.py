@@ -191,6 +191,7 @@ class Engine:
         from timeline.engine.joining import Joining
         from timeline.replay.join.options import Options
 
+        _check_several(fields=fields, cumulative=cumulative)
         known_before = _known_before(as_known_at)
         options = Options(
             fields=None if fields is None else tuple(dict.fromkeys(fields)),
@@ -206,8 +207,8 @@ class Engine:
             since=since,
         )
         fleet = partial(self._fleet, type, known_before)
-        definitions = lambda: self.definitions  # noqa: E731
-        return Joining(self._driver, definitions, fleet, options, known_before, progress).joined(samples)
+        joining = Joining(self._driver, lambda: self.definitions, fleet, options, known_before, progress)
+        return joining.joined(samples)
 
     def segments(
         self,
@@ -230,6 +231,7 @@ class Engine:
         from timeline.replay.join.options import check_fields
         from timeline.replay.kinds import need_arrow
 
+        _check_several(fields=fields)
         need_arrow("a table of segments")
         fleet = self._fleet(type, _known_before(as_known_at))
         if fields is not None and not set(fields) <= fleet.fields.keys():
@@ -334,6 +336,13 @@ def open(url: str, *, definitions: str | Path | Definitions | None = None) -> En
 
         definitions = Definitions.load(definitions)
     return Engine(drivers.open(url), definitions)
+
+
+def _check_several(**names: object) -> None:
+    """Raise TypeError for a text where several are meant: its letters would be taken for them."""
+    for word, value in names.items():
+        if isinstance(value, str):
+            raise TypeError(f"{word} takes several names; one alone is to be put into a list: [{value!r:.60}]")
 
 
 def _known_before(as_known_at: Instant | None) -> int | None:

@@ -181,11 +181,15 @@ class Fleet:
 def from_segments(segments: pa.Table, type: str = "", source: str = "") -> Fleet:
     """The fleet whose segments are given, as :meth:`Fleet.table` gives them.
 
-    Rows of one resource are to stand side by side, in order of time. Raises :class:`~timeline.errors.InputError`.
+    Rows of one resource are to stand side by side, in order of time; the last is taken as open, whatever its ``end``
+    says, so a clipped table answers for its range alone. Raises :class:`~timeline.errors.InputError`.
     """
     missing = [name for name in ("resource_id", "start", "existence") if name not in segments.column_names]
     if missing:
         raise InputError(f"segments have no column {missing[0]!r}; there are {', '.join(segments.column_names)}")
+    for name in ("resource_id", "start", "existence"):
+        if segments[name].null_count:
+            raise InputError(f"segments have rows without {name!r}, which each is to have")
     segments = segments.combine_chunks()
     ids = _encoded(segments["resource_id"])
     codes, starts = _numpy(ids.indices), _numpy(_one(segments["start"]).cast(TIME).view(pa.int64()))
