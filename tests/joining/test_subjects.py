@@ -150,3 +150,22 @@ def test_columns_and_dicts_agree_on_what_each_sample_speaks_of(rows: list[tuple[
     by_dicts = [row["x"] for row in engine.join(table.to_pylist(), ["x"], columns=columns)]
     for form in forms(table)[:3]:
         assert told(engine.join(form, ["x"], columns=columns)) == by_dicts
+
+
+@pytest.mark.parametrize("policy", ["at", "split"])
+@pytest.mark.parametrize(("indices", "size"), [("int8", 128), ("uint8", 256), ("uint64", 3)])
+def test_dictionaries_as_long_as_their_indices_allow_leave_room_for_null(indices: str, size: int, policy: str) -> None:
+    def column(known: list[str], *rows: int | None) -> pa.DictionaryArray:
+        words = (known + [f"z{number}" for number in range(size)])[:size]
+        return pa.DictionaryArray.from_arrays(pa.array(rows, pa.type_for_alias(indices)), pa.array(words))
+
+    given = {
+        "resource_id": column(["a", "b"], 0, None, 0, 1, 0, size - 1),
+        "kind": column(["instance", "volume"], 0, 0, None, 1, 1, None),
+        "meter": column(["cpu", "volume.size"], None, 0, 0, None, 1, 1),
+    }
+    asked: dict[str, Any] = {"columns": {"type": "kind"}, "policy": policy}
+    joined = engine_of(RULES).join(samples(**given), ["x"], **asked)
+    plain = engine_of(RULES).join(samples(**{name: each.to_pylist() for name, each in given.items()}), ["x"], **asked)
+    assert joined["x"].to_pylist() == ["instance  a", None, "instance  a", "volume  b", "volume  a", None]
+    assert joined.select(["existence", "x"]).equals(plain.select(["existence", "x"]))

@@ -15,7 +15,7 @@ from timeline.replay.join.columns import one
 from timeline.replay.join.fleet import Array, Fleet
 from timeline.replay.join.options import Options
 from timeline.replay.join.periods import Previous, deltas, fixed_starts, given_starts, last_instants, parts
-from timeline.replay.join.subjects import Found, Rule, check_text, distinct, indices
+from timeline.replay.join.subjects import Found, Rule, check_text, distinct, indices, with_null
 from timeline.replay.join.times import Times, microseconds, to_us
 
 
@@ -137,4 +137,4 @@ class Covering:
         encoded = text if pa.types.is_dictionary(text.type) else text.dictionary_encode()
         codes, valid = indices(encoded)
         values = [*encoded.dictionary.to_pylist(), None]
-        return (codes if valid is None else np.where(valid, codes, len(values) - 1)), values
+        return with_null(codes, valid, len(values) - 1), values

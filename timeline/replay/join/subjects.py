@@ -136,7 +136,7 @@ class Subjects:
 
     def _of_several(self, subject: Array, codes: Array, valid: Array | None, ids: pa.Array) -> Found:
         wide = len(ids) + 1  # the last is no id
-        pairs = (subject + 1) * wide + (codes if valid is None else np.where(valid, codes, len(ids)))
+        pairs = (subject + 1) * wide + with_null(codes, valid, len(ids))
         used, _, places = distinct(pairs, (len(self._known) + 1) * wide)
         groups = np.full(len(used), -1, np.int32)
         of, id = used // wide - 1, used % wide
@@ -155,7 +155,7 @@ class Subjects:
             encoded = encoded if pa.types.is_dictionary(encoded.type) else encoded.dictionary_encode()
             codes, valid = indices(encoded)
             values = [*encoded.dictionary.to_pylist(), None]
-            codes = codes if valid is None else np.where(valid, codes, len(values) - 1)
+            codes = with_null(codes, valid, len(values) - 1)
             pairs = codes if places is None else places * len(values) + codes
             used, counts, places = distinct(pairs, len(said) * len(values))
             said = [(*said[pair // len(values)], values[pair % len(values)]) for pair in used.tolist()]
@@ -237,4 +237,10 @@ def indices(encoded: pa.DictionaryArray) -> tuple[Array, Array | None]:
     valid = None if not encoded.indices.null_count else encoded.indices.is_valid().to_numpy(zero_copy_only=False)
     codes = encoded.indices if valid is None else encoded.indices.fill_null(0)
     result: Array = codes.to_numpy()
-    return result, valid
+    # with any other integers NumPy would make floats of uint64
+    return (result.view(np.int64) if result.dtype == np.uint64 else result), valid
+
+
+def with_null(codes: Array, valid: Array | None, null: int) -> Array:
+    """Indices, and ``null`` where there is no value: wide enough for it where an index has but a byte."""
+    return codes if valid is None else np.where(valid, codes, np.int64(null))
