@@ -75,7 +75,8 @@ REFUSED: dict[str, tuple[pa.Table, dict[str, Any], str]] = {
     ),
     "no such unit": (samples(), {"unit": "minutes"}, "'minutes' is no unit of time; there are s, ms, us, ns"),
     "no such policy": (samples(), {"policy": "middle"}, "'middle' is no policy; there are at, start, end, split"),
-    "a period of nothing": (samples(), {"policy": "end", "period": 0}, "longer than 0"),
+    "a period of nothing": (samples(), {"policy": "end", "period": 0}, "0 is no period: .* more than 0"),
+    "a period that is text": (samples(), {"policy": "end", "period": "1h"}, "'1h' is no period: it is a whole number"),
     "a period that starts after its end": (
         samples(start=[NOON + 1]),
         {"policy": "end", "columns": {"start": "start"}},
@@ -204,3 +205,11 @@ def test_a_field_that_nobody_has_heard_of_is_refused_for_dicts_too(engine: Engin
         join(engine, [], fields=["xx"], policy="split", period=1)
     other = engine_with([Event(Resource(type="instance", id="a"), NOON, Phase.UPDATE, Body.of({"z": 1}), NOON, "t")])
     assert [row["z"] for row in join(other, [{"resource_id": "a", "timestamp": NOON}], fields=["z"])] == [1]
+
+
+def test_a_dict_without_a_meter_is_refused_where_nothing_else_tells_the_type(engine: Engine) -> None:
+    rows = [{"resource_id": "a", "timestamp": NOON}]
+    with pytest.raises(InputError, match=r"row 1 of the samples has no 'meter'.*or the type of all resources"):
+        list(join(engine, rows, type=None))
+    rows = [{"resource_id": "a", "timestamp": NOON, "kind": "instance"}]
+    assert [row["x"] for row in join(engine, rows, type=None, columns={"type": "kind"})] == ["small"]

@@ -112,3 +112,24 @@ def test_segments_that_do_not_say_whose_when_or_what_are_refused(segments: pa.Ta
     given = segments.set_column(segments.schema.get_field_index(name), name, pa.array(column))
     with pytest.raises(InputError, match=f"segments have rows without '{name}'"):
         from_segments(given, "instance")
+
+
+def test_a_clipped_table_of_segments_knows_nothing_outside_its_range(
+    engine: timeline.Engine, samples: pa.Table
+) -> None:
+    start, end = "2026-01-05", "2026-01-09"
+    clipped = from_segments(engine.segments("instance", FIELDS, start, end), "instance")
+    joined = Join(clipped, samples.schema, Options(type="instance", since=True)).table(samples).to_pylist()
+    whole = engine.join(samples, FIELDS, type="instance").to_pylist()
+    for row, told in zip(joined, whole, strict=True):
+        if clock.parse(start) <= clock.instant(row["timestamp"]) < clock.parse(end):
+            assert {name: row[name] for name in told} == told
+        else:
+            assert (row["existence"], row["since"], row["flavor"]) == ("unknown", None, None)
+
+
+def test_segments_that_overlap_are_refused(segments: pa.Table) -> None:
+    later = [clock.MAX] * len(segments)
+    overlapping = segments.set_column(2, "end", pa.array(later, segments["end"].type))
+    with pytest.raises(InputError, match="overlap"):
+        from_segments(overlapping, "instance")

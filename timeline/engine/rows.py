@@ -65,11 +65,12 @@ class Rows:
         if not isinstance(row, Mapping):
             raise InputError(f"row {number} of the samples is no dict but {type(row).__name__}", row=number)
         options = self._options
-        for word in ("resource_id", "timestamp"):
+        needed = ("resource_id", "timestamp")
+        for word in needed if options.type or "type" in options.columns else (*needed, "meter"):
             if options.name(word) not in row:
                 raise InputError(
                     f"row {number} of the samples has no {options.name(word)!r}; it has {', '.join(map(str, row))}: "
-                    f"tell what {word} is called there",
+                    f"tell what {word} is called there" + (", or the type of all resources" if word == "meter" else ""),
                     row=number,
                 )
         at = self._instant(row[options.name("timestamp")], number)

@@ -181,8 +181,8 @@ class Fleet:
 def from_segments(segments: pa.Table, type: str = "", source: str = "") -> Fleet:
     """The fleet whose segments are given, as :meth:`Fleet.table` gives them.
 
-    Rows of one resource are to stand side by side, in order of time; the last is taken as open, whatever its ``end``
-    says, so a clipped table answers for its range alone. Raises :class:`~timeline.errors.InputError`.
+    Rows of one resource are to stand side by side, in order of time. Where a segment has an end at which none begins,
+    as in a clipped table, all is ``unknown`` from then on. Raises :class:`~timeline.errors.InputError`.
     """
     missing = [name for name in ("resource_id", "start", "existence") if name not in segments.column_names]
     if missing:
@@ -193,6 +193,8 @@ def from_segments(segments: pa.Table, type: str = "", source: str = "") -> Fleet
     segments = segments.combine_chunks()
     ids = _encoded(segments["resource_id"])
     codes, starts = _numpy(ids.indices), _numpy(_one(segments["start"]).cast(TIME).view(pa.int64()))
+    gaps = _gaps(codes, starts, segments)
+    codes, starts = np.insert(codes, gaps.before, codes[gaps.after]), np.insert(starts, gaps.before, gaps.starts)
     changes = np.flatnonzero(np.diff(codes)) + 1
     first = np.concatenate(([0], changes)) if len(codes) else np.zeros(0, np.int64)
     last = np.concatenate((changes, [len(codes)])) if len(codes) else first
@@ -207,8 +209,9 @@ def from_segments(segments: pa.Table, type: str = "", source: str = "") -> Fleet
         existence = np.array([meaning[text] for text in said.dictionary.to_pylist()], np.int8)[_numpy(said.indices)]
     except KeyError as error:
         raise InputError(f"{error.args[0]!r} is no existence; there are {', '.join(meaning)}") from None
+    existence = np.insert(existence, gaps.before, 0)
     fields = {
-        name: _field(segments.schema.field(name), segments[name])
+        name: _field(segments.schema.field(name), segments[name], gaps.before)
         for name in segments.column_names
         if name not in ("resource_id", "start", "end", "existence")
     }
@@ -221,6 +224,29 @@ def from_segments(segments: pa.Table, type: str = "", source: str = "") -> Fleet
         np.concatenate((np.zeros(1, np.int8), existence)),
         fields,
     )
+
+
+class _Gaps(NamedTuple):
+    """Spans between segments of which nothing is told."""
+
+    after: Array
+    """int64: the segments that they follow."""
+    before: Array
+    """int64: the places of the segments that follow them."""
+    starts: Array
+    """int64: when they begin, microseconds since 1970 UTC."""
+
+
+def _gaps(codes: Array, starts: Array, segments: pa.Table) -> _Gaps:
+    if "end" not in segments.column_names:
+        return _Gaps(*(np.zeros(0, np.int64) for _ in range(3)))
+    column = _one(segments["end"]).cast(TIME)
+    ends = np.where(_numpy(column.is_valid()), _numpy(column.view(pa.int64()).fill_null(0)), _OPEN)
+    following = np.append(np.where(codes[1:] == codes[:-1], starts[1:], _OPEN), _OPEN)[: len(ends)]
+    if bool(((ends > following) & (ends != _OPEN)).any()):
+        raise InputError("segments of one resource overlap: each is to end before the next begins, or as it does")
+    after = np.flatnonzero((ends != _OPEN) & (ends < following))
+    return _Gaps(after, after + 1, ends[after])
 
 
 def dictionary_array(codes: Array, null: Array | None, dictionary: pa.Array) -> pa.DictionaryArray:
@@ -243,11 +269,12 @@ def times(instants: Array, null: Array | None) -> pa.Array:
     return pa.Array.from_buffers(TIME, len(instants), [valid, pa.py_buffer(np.ascontiguousarray(instants))])
 
 
-def _field(named: pa.Field, column: pa.ChunkedArray) -> Field:
+def _field(named: pa.Field, column: pa.ChunkedArray, gaps: Array) -> Field:
     array = _encoded(column)
     codes = np.where(_numpy(array.indices.is_valid()), _numpy(array.indices.fill_null(0)), NULL)
     dictionary = array.dictionary
-    codes = np.concatenate(([NOT_COLLECTED], codes)).astype(np.min_scalar_type(-max(len(dictionary), 2)))
+    codes = np.concatenate(([NOT_COLLECTED], np.insert(codes, gaps, NOT_COLLECTED)))
+    codes = codes.astype(np.min_scalar_type(-max(len(dictionary), 2)))
     kind = Kind.JSON if is_json(named) else Kind.TEXT
     return Field(codes, lambda: (kind, dictionary), dictionary.to_pylist)
 

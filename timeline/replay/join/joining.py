@@ -41,7 +41,7 @@ class Joined(NamedTuple):
     def beside(self, samples: pa.Table) -> pa.Table:
         """The samples with the columns that are added."""
         if self.samples is not None:
-            samples = _taken(samples, pa.array(self.samples))
+            samples = _taken(samples, self.samples)
         for name, column in self.replaced.items():
             samples = samples.set_column(samples.schema.get_field_index(name), name, column)
         for field, column in zip(self.added.schema, self.added.columns, strict=True):
@@ -183,7 +183,7 @@ class Join:
         gathered = asof.gather(rows, [fleet.existence, *(field.codes for field in self._fields.values())])
         added = {"existence": fleet.existences(gathered[0][0])}
         if options.since:
-            added["since"] = times(fleet.starts[rows], rows == 0)
+            added["since"] = times(fleet.starts[rows], fleet.existence[rows] == EXISTENCES.index(Existence.UNKNOWN))
         for (name, field), (codes, valid) in zip(self._fields.items(), gathered[1:], strict=True):
             added[name] = encoded(codes, None if valid is None else pa.py_buffer(valid), field.dictionary)
         if options.collected:
@@ -206,13 +206,30 @@ class Join:
         counts.no_rule = dict(self._subjects.no_rule)
 
 
-def _taken(samples: pa.Table, rows: pa.Array) -> pa.Table:
+def _taken(samples: pa.Table, rows: Array) -> pa.Table:
     """These rows of the samples."""
     try:
-        return samples.take(rows)
-    except pa.ArrowException:  # dictionaries that hold null, which cannot be put together
-        columns = [pa.chunked_array([one(column).take(rows)]).cast(column.type) for column in samples.columns]
-        return pa.table(columns, schema=samples.schema)
+        return samples.take(pa.array(rows))
+    except pa.ArrowException:  # what cannot be taken of every type, is taken by column
+        return pa.table([_taken_of(column, rows) for column in samples.columns], schema=samples.schema)
+
+
+def _taken_of(column: pa.ChunkedArray, rows: Array) -> pa.ChunkedArray:
+    type = column.type
+    try:
+        return column.take(pa.array(rows))
+    except pa.ArrowException:
+        if pa.types.is_dictionary(type):  # one that holds null cannot be put together
+            return pa.chunked_array([one(column).take(pa.array(rows))]).cast(type)
+        wide = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}.get(type)
+        if wide is not None:
+            return column.cast(wide).take(pa.array(rows)).cast(type)
+    whole = pa.concat_arrays(column.chunks)  # lists of views, runs: rows that lie side by side are cut out together
+    begins = np.flatnonzero(np.diff(rows, prepend=-2) != 1)
+    sizes = np.diff(begins, append=len(rows))
+    return pa.chunked_array(
+        [pa.concat_arrays([whole.slice(*each) for each in zip(rows[begins].tolist(), sizes.tolist(), strict=True)])]
+    )
 
 
 def _plain(column: pa.ChunkedArray) -> list[Any]:

@@ -57,6 +57,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
                 raise InputError(
                     f"samples have no {word!r:.60} that could be called otherwise; they have {', '.join(WORDS)}"
                 )
+        if self.period is not None and (not isinstance(self.period, int) or self.period <= 0):
+            raise InputError(f"{self.period!r:.60} is no period: it is a whole number of microseconds, more than 0")
         if self.unit not in get_args(Unit):
             raise InputError(f"{self.unit!r:.60} is no unit of time; there are {', '.join(get_args(Unit))}")
 
