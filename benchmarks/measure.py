@@ -6,11 +6,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import TypeVar
+from typing import IO, TypeVar
 
 T = TypeVar("T")
 
@@ -81,19 +81,22 @@ def process(arguments: Sequence[str], repeats: int = 9) -> float:
     return seconds(run, repeats)
 
 
-def footprint(arguments: Sequence[str]) -> tuple[float, float]:
+def footprint(
+    arguments: Sequence[str], *, stdin: IO[bytes] | None = None, environment: Mapping[str, str] | None = None
+) -> tuple[float, float]:
     """The time of a process of this interpreter, and the megabytes that it takes at most.
 
-    A small process starts it: the usage of a process counts in the one from which it was forked, and this may be large.
+    A small process starts it: what a process is told to have used counts the one from which it was forked, and this may
+    be large.
     """
     run = subprocess.run(
         [sys.executable, "-c", _LAUNCHER, sys.executable, *arguments],
         check=True,
+        stdin=stdin,
         stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, **(environment or {}), "PYTHONPATH": str(ROOT)},
     )
-    took, peak = map(float, run.stdout.split())
+    took, peak = map(float, run.stdout.decode().split())
     return took, peak / 1024
 
 

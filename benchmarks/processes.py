@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import timeline
-from benchmarks.measure import ROOT, Row, process
+from benchmarks.measure import ROOT, Row, footprint, process
 from simulator import Fleet
 
 NOTIFICATIONS = 1_000_000
@@ -77,15 +77,5 @@ def _peak(path: Path, count: int) -> float:
     subprocess.run([sys.executable, "-m", "timeline", "init"], check=True, stdout=subprocess.DEVNULL, env=environment)
     simulated = [sys.executable, "-m", "simulator", "--instances", "1000", "--days", "60", "--limit", str(count)]
     with subprocess.Popen([*simulated, "--out", "-"], stdout=subprocess.PIPE, env=environment) as source:
-        ingesting = subprocess.Popen(
-            [sys.executable, "-m", "timeline", "ingest", "-"],
-            stdin=source.stdout,
-            stdout=subprocess.DEVNULL,
-            env=environment,
-        )
-        # the usage of this one child alone
-        _, status, usage = os.wait4(ingesting.pid, 0)
-        ingesting.returncode = os.waitstatus_to_exitcode(status)
-        if ingesting.returncode:
-            raise RuntimeError(f"timeline ingest ended with {ingesting.returncode}")
-    return usage.ru_maxrss / 1024
+        _, peak = footprint(["-m", "timeline", "ingest", "-"], stdin=source.stdout, environment=environment)
+    return peak
