@@ -109,6 +109,39 @@ def test_a_pandas_frame_is_refused_in_a_sentence(engine: Engine, case: str) -> N
         join(engine, table.to_pandas(), **asked)
 
 
+NO_SAMPLES: dict[str, Any] = {
+    "a series of pandas": pd.Series([1, 2]),
+    "a series of polars": pl.Series("x", [1, 2]),
+    "an array": pa.array([1, 2]),
+    "rows that are null": pa.array([{"resource_id": "a", "timestamp": NOON}, None]),
+    "columns of one name": pd.DataFrame([["a", NOON, NOON]], columns=["resource_id", "timestamp", "timestamp"]),
+    "a time beyond 64 bits": pd.DataFrame({"resource_id": ["a"], "timestamp": pd.Series([1 << 70], dtype=object)}),
+    "half a character": pd.DataFrame({"resource_id": pd.Series(["\ud800"], dtype=object), "timestamp": [NOON]}),
+    "sparse columns": pd.DataFrame({"resource_id": ["a"], "timestamp": pd.arrays.SparseArray([NOON])}),
+}
+
+
+@pytest.mark.parametrize("case", NO_SAMPLES)
+def test_what_cannot_be_read_as_columns_is_refused_in_a_sentence(engine: Engine, case: str) -> None:
+    with pytest.raises(InputError, match=r"^the samples (cannot be read as columns: |have 2 columns)"):
+        join(engine, NO_SAMPLES[case])
+
+
+def test_dicts_with_half_a_character_are_refused_in_a_sentence(engine: Engine) -> None:
+    with pytest.raises(InputError, match="rows 1 to 1 of the samples: "):
+        list(join(engine, [{"resource_id": "\ud800", "timestamp": NOON}], policy="split"))
+
+
+@pytest.mark.parametrize(
+    "value", [pa.array(["1"]), pa.array(["1"], pa.string_view()), pa.array(["1"]).dictionary_encode()]
+)
+def test_values_that_are_no_numbers_stay_where_none_are_needed(engine: Engine, value: pa.Array) -> None:
+    joined = join(engine, samples(value=value, meter=["m"]), policy="end")
+    assert joined["value"].to_pylist() == ["1"]
+    with pytest.raises(InputError, match="column 'value' holds string"):
+        join(engine, samples(value=value, meter=["m"]), policy="end", cumulative=True)
+
+
 @pytest.mark.parametrize("word", ["fields", "cumulative"])
 def test_a_text_in_place_of_several_is_refused(engine: Engine, word: str) -> None:
     for samples_given in (samples(), samples().to_pylist()):

@@ -9,6 +9,7 @@ import duckdb
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from tests.joining.columns import engine_with
@@ -247,3 +248,50 @@ def test_counts_tell_what_became_of_the_samples(engine: Engine) -> None:
     )
     joined.read_all()
     assert counts == [(3, 3, 2, 0, 1), (6, 6, 3, 0, 3)]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pa.array(["p", "q"], pa.string_view()),
+        pa.array([b"p", None], pa.binary_view()),
+        pa.array([["p"], ["q", None]], pa.list_(pa.string_view())),
+        pc.run_end_encode(pa.array([7, 8])),
+        pa.chunked_array([pa.array(["p"]).dictionary_encode(), pa.array([None]).cast(pa.string()).dictionary_encode()]),
+    ],
+    ids=lambda given: str(given.type),
+)
+def test_the_parts_of_a_sample_keep_columns_of_any_type(engine: Engine, given: pa.Array) -> None:
+    ids, times = ["a", "nobody"], [NOON + 3 * clock.SECOND, NOON]
+    samples = pa.table({"resource_id": pa.array(ids, pa.string_view()), "timestamp": times, "own": given})
+    joined = engine.join(samples, ["flavor"], type="instance", policy="split", period=2 * clock.SECOND)
+    assert joined["row"].to_pylist() == [0, 0, 1]
+    assert joined.schema.field("own").type == given.type
+    assert joined["own"].to_pylist() == [given.to_pylist()[row] for row in (0, 0, 1)]
+    none = engine.join(samples.slice(0, 0), ["flavor"], type="instance", policy="split")
+    assert none.schema == joined.schema
+
+
+@pytest.mark.parametrize("dtype", ["int64", "Int64", pd.ArrowDtype(pa.int64()), pd.ArrowDtype(pa.decimal128(20, 0))])
+def test_the_parts_of_a_pandas_frame_add_up_beside_what_is_null(engine: Engine, dtype: Any) -> None:
+    great = 2**63 - 5
+    given = pd.DataFrame({"resource_id": ["a", "a", "a"], "meter": "m", "value": pd.array([1, great, great], dtype)})
+    given["timestamp"] = [NOON + seconds * clock.SECOND for seconds in (0, 3, 4)]
+    asked = {"fields": ["flavor"], "type": "instance", "policy": "split"}
+    parts = engine.join(given, cumulative=True, **asked)
+    assert parts["value"].isna().tolist() == [True, False, False, False, False]
+    assert [sum(map(int, parts["value"][1:4])), int(parts["value"].iloc[4])] == [great - 1, 0]
+    if dtype != "int64":
+        given.loc[0, "value"] = None
+        whole = engine.join(given, cumulative=False, **asked)
+        assert whole["value"].dtype == dtype
+        assert sum(map(int, whole["value"][1:4])) == great
+
+
+@pytest.mark.parametrize("kind", [pl.String, pl.Categorical])
+def test_a_polars_frame_with_times_that_are_text(engine: Engine, kind: Any) -> None:
+    spelled = [clock.format(NOON + seconds * clock.SECOND) for seconds in WHERE["seconds"]]
+    given = pl.DataFrame(table()).with_columns(timestamp=pl.Series(spelled).cast(kind))
+    for part in (given, given[1:5]):
+        joined = engine.join(part, ["flavor"], type="instance")
+        assert joined["existence"].cast(pl.String).to_list() == (EXISTENCES if part is given else EXISTENCES[1:5])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,7 @@ class Joining:
         need_arrow("joining columns")
         if not columns:
             return self._dicts(iter(samples))
-        if package in ("pandas", "polars"):
+        if package in ("pandas", "polars") and hasattr(samples, "columns"):
             return self._frame(samples)
         return self._arrow(samples)
 
@@ -74,9 +75,10 @@ class Joining:
             join = self._join(samples.schema)
             return pa.RecordBatchReader.from_batches(join.schema, self._batches(join, samples))
         one = isinstance(samples, pa.RecordBatch) or not hasattr(samples, "__arrow_c_stream__")
-        if one:
-            samples = pa.Table.from_batches([pa.record_batch(samples)])
-        table = samples if isinstance(samples, pa.Table) else pa.table(samples)
+        with _readable():
+            if one:
+                samples = pa.Table.from_batches([pa.record_batch(samples)])
+            table = samples if isinstance(samples, pa.Table) else pa.table(samples)
         join = self._join(table.schema)
         joined = join.table(table)
         self._tell(join)
@@ -98,18 +100,17 @@ class Joining:
         names = list(samples.columns)
         wanted = {self._options.name(word) for word in WORDS}
         keys = samples[[name for name in names if name in wanted]]
-        try:
+        with _readable():
             table = pa.Table.from_pandas(keys, preserve_index=False) if pandas else pa.table(keys)
-        except pa.ArrowException as error:
-            raise InputError(f"the samples cannot be read as columns: {error}") from error
         join = self._join(table.schema, [name for name in names if isinstance(name, str)])
         told = join.joined(table)
         self._tell(join)
         if told.samples is not None:
             samples = samples.take(told.samples) if pandas else samples[told.samples]
-        new = pa.table(told.replaced | dict(zip(told.added.column_names, told.added.columns, strict=True)))
         if pandas:
-            return samples.assign(**{name: column.array for name, column in new.to_pandas().items()})
+            new = {name: _as_it_was(column, samples[name]) for name, column in told.replaced.items()}
+            return samples.assign(**new, **{name: column.array for name, column in told.added.to_pandas().items()})
+        new = pa.table(told.replaced | dict(zip(told.added.column_names, told.added.columns, strict=True)))
         return samples.with_columns(type(samples)(new).get_columns())
 
     def _dicts(self, rows: Iterator[Row]) -> Iterator[dict[str, Any]]:
@@ -124,7 +125,7 @@ class Joining:
             try:
                 schema = None if join is None else pa.schema([join.schema.field(name) for name in keys])
                 table = pa.table(keys, schema=schema)
-            except (pa.ArrowException, KeyError, OverflowError) as error:
+            except (pa.ArrowException, KeyError, OverflowError, UnicodeError) as error:
                 raise InputError(f"rows {first} to {first + len(batch) - 1} of the samples: {error}") from error
             if join is None:
                 join = self._join(table.schema, list(batch[0]))
@@ -163,6 +164,28 @@ class Joining:
     def _tell(self, join: Join) -> None:
         if self._progress is not None:
             self._progress(join.counts)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Within it, what says that samples are no columns becomes an InputError."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        said = [str(error)] if isinstance(error, UnicodeError) else error.args
+        raise InputError(f"the samples cannot be read as columns: {'; '.join(map(str, said))}") from error
+
+
+def _as_it_was(column: pa.Array, series: Any) -> Any:
+    """A column for pandas, of the series's type; nullable where it must be, as a float would not hold every integer."""
+    import pyarrow as pa
+
+    dtype = series.dtype
+    if not hasattr(dtype, "__from_arrow__") and column.null_count and pa.types.is_integer(column.type):
+        dtype = series.iloc[:0].convert_dtypes().dtype
+    return dtype.__from_arrow__(column) if hasattr(dtype, "__from_arrow__") else column.to_pandas().array
 
 
 def fields_of(definitions: Definitions) -> set[str]:

@@ -29,6 +29,9 @@ def one(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     if isinstance(column, pa.ChunkedArray):
         column = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(map(one, _chunks(column)))
     if pa.types.is_dictionary(column.type):
+        if pa.types.is_string_view(column.type.value_type):  # which cannot be decoded
+            wide = column.dictionary.cast(pa.large_string())
+            column = pa.DictionaryArray.from_arrays(column.indices, wide, safe=False)
         return one(column.dictionary_decode())
     if pa.types.is_run_end_encoded(column.type):
         return one(pc.run_end_decode(column))
@@ -71,9 +74,14 @@ def both(one: Flags | None, other: Flags | None) -> Flags | None:
     return one & other
 
 
+def are_numbers(type: pa.DataType) -> bool:
+    """Whether a type is of integers, decimals or floats."""
+    return bool(pa.types.is_integer(type) or pa.types.is_decimal(type) or pa.types.is_floating(type))
+
+
 def require_numbers(type: pa.DataType, name: str) -> None:
     """Raise :class:`~timeline.errors.InputError` unless a type is of integers, decimals or floats."""
-    if not (pa.types.is_integer(type) or pa.types.is_decimal(type) or pa.types.is_floating(type)):
+    if not are_numbers(type):
         raise InputError(f"column {name!r} holds {type}: what samples count is numbers")
 
 

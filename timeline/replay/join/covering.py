@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from timeline.replay.join import asof
 from timeline.replay.join.apportion import apportion
-from timeline.replay.join.columns import one
+from timeline.replay.join.columns import are_numbers, one, require_numbers
 from timeline.replay.join.fleet import Array, Fleet
 from timeline.replay.join.options import Options
 from timeline.replay.join.periods import Previous, deltas, fixed_starts, given_starts, last_instants, parts
@@ -49,8 +49,8 @@ class Covering:
         ends = to_us(told.times, told.unit)
         if timed is not None:
             ends = np.where(timed, ends, 0)
-        value = one(columns["value"]) if "value" in columns else None
-        counting = None if value is None else self._counting(columns)
+        counting = self._counting(columns) if "value" in columns else None
+        value = self._value(columns, needed=counting is not None or options.policy == "split")
         starts = ends
         if "start" in columns:
             given = microseconds(columns["start"], options.unit, name=options.name("start"), row0=row0)
@@ -72,6 +72,16 @@ class Covering:
         if timed is not None:
             starts = np.where(timed, starts, ends)
         return self._joined(found, starts, ends, timed, value, counting is not None)
+
+    def _value(self, columns: Mapping[str, pa.Array], *, needed: bool) -> pa.Array | None:
+        """The values; ``None`` where there are none, or no numbers and none are needed."""
+        if "value" not in columns:
+            return None
+        type = columns["value"].type
+        plain = type.value_type if pa.types.is_dictionary(type) or pa.types.is_run_end_encoded(type) else type
+        if needed and not pa.types.is_null(plain):
+            require_numbers(plain, self._options.name("value"))
+        return one(columns["value"]) if are_numbers(plain) or pa.types.is_null(plain) else None
 
     def _joined(
         self, found: Found, starts: Array, ends: Array, timed: Array | None, value: pa.Array | None, changed: bool

@@ -216,6 +216,8 @@ def _taken(samples: pa.Table, rows: Array) -> pa.Table:
 
 def _taken_of(column: pa.ChunkedArray, rows: Array) -> pa.ChunkedArray:
     type = column.type
+    if not len(rows):
+        return column.slice(0, 0)
     try:
         return column.take(pa.array(rows))
     except pa.ArrowException:

@@ -111,8 +111,11 @@ def _of_dictionary(array: pa.DictionaryArray, unit: str, name: str) -> Times:
     indices = columns.whole(array.indices)
     used = np.zeros(len(array.dictionary), np.bool_)
     used[indices if flags is None else indices[flags]] = True
-    # a value that no row has may be anything
-    distinct = array.dictionary if used.all() else array.dictionary.take(pa.array(np.arange(len(used)), mask=~used))
+    distinct = array.dictionary
+    if not used.all():  # a value that no row has may be anything
+        if pa.types.is_string_view(distinct.type):  # which cannot be taken
+            distinct = distinct.cast(pa.large_string())
+        distinct = distinct.take(pa.array(np.arange(len(used)), mask=~used))
     try:
         times, unit, known = _times(distinct, unit, name)
     except _NoTime:
