@@ -6,7 +6,7 @@ resource begins, and the last is open. Row 0 belongs to no resource: it is the a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -98,6 +98,8 @@ class Fleet:
         self.existence = existence
         """int8, one a row: an index of :data:`EXISTENCES`."""
         self.fields = fields
+        self._made: tuple[object, pa.Table] | None = None
+        """The table that was asked for last, and how: who asks again while nothing is new gets it again."""
 
     def __len__(self) -> int:
         """How many resources there are."""
@@ -137,6 +139,13 @@ class Fleet:
         Columns: ``resource_id``, ``start``, ``end`` (null where open), ``existence``, and the fields; sorted by
         resource, then by time.
         """
+        asked = (None if fields is None else tuple(fields), start, end, source)
+        made = self._made
+        if made is None or made[0] != asked:
+            made = self._made = asked, self._table(self.fields if fields is None else fields, start, end, source)
+        return made[1]
+
+    def _table(self, fields: Iterable[str], start: int | None, end: int | None, source: str) -> pa.Table:
         numbers, rows, starts, ends = self._clipped(self.of(source), start, end)
         ids, inverse = np.unique(numbers, return_inverse=True)
         table = pa.table(
@@ -147,7 +156,7 @@ class Fleet:
                 "existence": self.existences(self.existence[rows]),
             }
         )
-        for name in self.fields if fields is None else fields:
+        for name in fields:
             field = self.field(name)
             codes = field.codes[rows]
             column = dictionary_array(np.maximum(codes, 0), codes < 0, field.dictionary)

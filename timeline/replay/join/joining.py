@@ -29,8 +29,8 @@ _SMALL = 50_000
 class Joined(NamedTuple):
     """What was in force for samples."""
 
-    rows: Array
-    """int32: rows of the fleet."""
+    rows: Array | None
+    """int32: rows of the fleet; only of samples that cover time."""
     added: pa.Table
     """The columns that are added."""
     samples: Array | None = None
@@ -101,7 +101,6 @@ class Join:
         """What was in force, in the order in which the samples came."""
         if self._covering is not None:
             return self._covered(samples, self._covering)
-        pieces = []
         added: dict[str, list[pa.Array]] = {name: [] for name in self.added.names}
         for columns in self._batches(samples):
             found, told = self._subjects.of(columns), self._times(columns)
@@ -110,20 +109,19 @@ class Join:
             for known in (found.valid, told.valid):
                 if known is not None:
                     rows[~known] = 0
-            self._count(len(rows), rows)
-            pieces.append(rows)
             for name, column in self._added(rows).items():
                 added[name].append(column)
+            self.counts.samples += len(rows)
         chunks = [pa.chunked_array(added[field.name], field.type) for field in self.added]
-        return Joined(np.concatenate([np.zeros(0, np.int32), *pieces]), pa.table(chunks, schema=self.added))
+        return Joined(None, pa.table(chunks, schema=self.added))
 
     def _covered(self, samples: pa.Table, covering: Covering) -> Joined:
         row0 = self.counts.samples
         columns = self._whole(samples)
         found, told = self._subjects.of(columns), self._times(columns)
         covered = covering.of(columns, found, told, row0)
-        self._count(len(samples), covered.rows)
         added = self._added(covered.rows)
+        self.counts.samples += len(samples)
         if covered.samples is not None and covered.start is not None and covered.end is not None:
             untimed = None if told.valid is None else ~told.valid[covered.samples]
             added |= self._parts(covered.samples + row0, times(covered.start, untimed), times(covered.end, untimed))
@@ -134,6 +132,7 @@ class Join:
         """The samples with what was in force, where they are dicts: values are as the events said them."""
         options, fleet = self._options, self._fleet
         rows = joined.rows
+        assert rows is not None
         existence = fleet.existence[rows].tolist()
         codes = {options.prefix + name: field.codes[rows].tolist() for name, field in self._fields.items()}
         values = {options.prefix + name: field.values for name, field in self._fields.items()}
@@ -181,6 +180,7 @@ class Join:
         """The columns that are added, for rows of the fleet."""
         options, fleet = self._options, self._fleet
         gathered = asof.gather(rows, [fleet.existence, *(field.codes for field in self._fields.values())])
+        self._count(gathered[0][0])
         added = {"existence": fleet.existences(gathered[0][0])}
         if options.since:
             added["since"] = times(fleet.starts[rows], fleet.existence[rows] == EXISTENCES.index(Existence.UNKNOWN))
@@ -195,14 +195,13 @@ class Join:
         prefix = self._options.prefix
         return {f"{prefix}row": pa.array(rows), f"{prefix}part_start": start, f"{prefix}part_end": end}
 
-    def _count(self, samples: int, rows: Array) -> None:
-        counts, existence = self.counts, self._fleet.existence[rows]
+    def _count(self, existence: Array) -> None:
+        counts = self.counts
         present, deleted = (int(np.count_nonzero(existence == EXISTENCES.index(each))) for each in _COUNTED)
-        counts.samples += samples
-        counts.rows += len(rows)
+        counts.rows += len(existence)
         counts.present += present
         counts.deleted += deleted
-        counts.unknown += len(rows) - present - deleted
+        counts.unknown += len(existence) - present - deleted
         counts.no_rule = dict(self._subjects.no_rule)
 
 
