@@ -86,6 +86,16 @@ def test_an_id_that_is_a_number_is_left_to_who_joins() -> None:
     assert types(samples("samples.parquet"))["resource_id"] == "int64"
 
 
+def test_a_parquet_file_with_fewer_rows_than_it_tells_of_is_refused() -> None:
+    content = Path(many(300, 300)).read_bytes()
+    rows, more = b"\x16\xd8\x04", b"\x16\xda\x04"  # a long integer, 300 and 301
+    footer = len(content) - int.from_bytes(content[-8:-4], "little") - 8
+    path = written("less.parquet", content[:footer] + content[footer:].replace(rows, more, 1))
+    assert samples(path).rows == 301
+    with pytest.raises(InputError, match=r"less.parquet: 300 rows are there, of 301 that the file tells of"):
+        samples(path).reader().read_all()
+
+
 # CSV
 
 

@@ -142,6 +142,23 @@ def test_values_that_are_no_numbers_stay_where_none_are_needed(engine: Engine, v
         join(engine, samples(value=value, meter=["m"]), policy="end", cumulative=True)
 
 
+@pytest.mark.parametrize("encoded", [False, True])
+def test_text_that_is_not_in_utf8_is_refused_where_it_is_to_be_read(engine: Engine, encoded: bool) -> None:
+    column = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\1\0\0\0"), pa.py_buffer(b"\xff")])
+    column = column.dictionary_encode() if encoded else column
+    for name, asked in (("meter", {"type": None}), ("resource_id", {"policy": "end"})):
+        with pytest.raises(InputError, match=f"the column '{name}' of the samples holds text that is not in UTF-8"):
+            join(engine, samples(**{"meter": ["m"], name: column}), **asked)
+    assert join(engine, samples(resource_id=column))["existence"].to_pylist() == ["unknown"]
+
+
+@pytest.mark.parametrize("word", ["type", "source", "prefix"])
+def test_half_a_character_in_what_is_asked_is_refused_in_a_sentence(engine: Engine, word: str) -> None:
+    for samples_given in (samples(), samples().to_pylist()):
+        with pytest.raises(InputError, match=r"'\\ud800' is no text: it cannot be written in UTF-8"):
+            join(engine, samples_given, **{word: "\ud800"})
+
+
 @pytest.mark.parametrize("word", ["fields", "cumulative"])
 def test_a_text_in_place_of_several_is_refused(engine: Engine, word: str) -> None:
     for samples_given in (samples(), samples().to_pylist()):

@@ -92,6 +92,12 @@ def test_a_given_type_overrides_the_meter(form: int) -> None:
 
 
 @pytest.mark.parametrize("form", range(4))
+def test_a_type_that_is_empty_is_that_of_nothing(form: int) -> None:
+    table = samples(resource_id=["a", "b"], meter=["cpu", "volume.size"])
+    assert told(engine_of(RULES).join(forms(table)[form], ["x"], type="")) == [None, None]
+
+
+@pytest.mark.parametrize("form", range(4))
 def test_a_column_of_types_overrides_the_meter_where_it_has_one(form: int) -> None:
     table = samples(
         resource_id=["a", "a", "a", "a"], meter=["cpu", "cpu", "cpu", None], kind=["volume", None, "nothing", None]

@@ -79,7 +79,9 @@ class Rows:
     def _resource(self, row: Row, number: int) -> Resource | None:
         options = self._options
         id = self._text(row, "resource_id", number)
-        kind = options.type or (self._text(row, "type", number) if "type" in options.columns else None)
+        kind = options.type
+        if kind is None and "type" in options.columns:
+            kind = self._text(row, "type", number)
         source = self._text(row, "source", number) if "source" in options.columns else options.source
         if kind is None:
             meter = self._text(row, "meter", number)

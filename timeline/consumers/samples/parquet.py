@@ -50,9 +50,12 @@ class ParquetFile:
     def batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         dictionaries = [field.name for field in schema if pa.types.is_dictionary(field.type)]
         with unreadable(self._source.name), self._opened(dictionaries) as file:
-            rows = self._batch_rows(file)
+            rows, read = self._batch_rows(file), 0
             for batch in _gathered(file.iter_batches(rows), rows):
+                read += len(batch)
                 yield batch if batch.schema == schema else batch.select(schema.names).cast(schema)
+        if read != self.rows:
+            raise InputError(f"{self._source.name}: {read:,} rows are there, of {self.rows:,} that the file tells of")
 
     def _opened(self, dictionaries: Iterable[str] = ()) -> pq.ParquetFile:
         with unreadable(self._source.name):

@@ -15,7 +15,7 @@ from timeline.replay.join.columns import are_numbers, one, require_numbers
 from timeline.replay.join.fleet import Array, Fleet
 from timeline.replay.join.options import Options
 from timeline.replay.join.periods import Previous, deltas, fixed_starts, given_starts, last_instants, parts
-from timeline.replay.join.subjects import Found, Rule, check_text, distinct, indices, with_null
+from timeline.replay.join.subjects import Found, Rule, check_text, distinct, indices, texts, with_null
 from timeline.replay.join.times import Times, microseconds, to_us
 
 
@@ -146,5 +146,5 @@ class Covering:
         text = check_text(columns[word], self._options.describe(word))
         encoded = text if pa.types.is_dictionary(text.type) else text.dictionary_encode()
         codes, valid = indices(encoded)
-        values = [*encoded.dictionary.to_pylist(), None]
+        values = [*texts(encoded.dictionary, self._options.describe(word)), None]
         return with_null(codes, valid, len(values) - 1), values

@@ -52,6 +52,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.policy not in POLICIES:
             raise InputError(f"{self.policy!r:.60} is no policy; there are {', '.join(POLICIES)}")
+        for text in (self.type, self.source, self.prefix, *self.columns.values()):
+            if isinstance(text, str) and not text.isascii() and text != text.encode("utf-8", "replace").decode():
+                raise InputError(f"{text!r:.60} is no text: it cannot be written in UTF-8")
         for word in self.columns:
             if word not in WORDS:
                 raise InputError(

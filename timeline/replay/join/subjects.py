@@ -48,9 +48,10 @@ class Found:
 class _Subject:
     """A type and a source, with the way from the id of a sample to the id of a resource."""
 
-    def __init__(self, fleet: Fleet, type: str, source: str, rule: Rule | None) -> None:
+    def __init__(self, fleet: Fleet, type: str, source: str, rule: Rule | None, name: str) -> None:
         self._names = fleet.names(type, source)
         self._rule = rule if rule is not None and rule.id is not None else None
+        self._name = name
         self._numbers: dict[str, int] | None = None
         self._last: tuple[pa.Array, Array] | None = None
 
@@ -67,7 +68,7 @@ class _Subject:
             found, numbers = self.known(ids)
             groups = numbers[found]
         else:
-            groups = np.fromiter(map(self._number, ids.to_pylist()), np.int32, len(ids))
+            groups = np.fromiter(map(self._number, texts(ids, self._name)), np.int32, len(ids))
         self._last = ids, groups
         return groups
 
@@ -154,7 +155,7 @@ class Subjects:
             encoded = check_text(column, self._describe(word))
             encoded = encoded if pa.types.is_dictionary(encoded.type) else encoded.dictionary_encode()
             codes, valid = indices(encoded)
-            values = [*encoded.dictionary.to_pylist(), None]
+            values = [*texts(encoded.dictionary, self._describe(word)), None]
             codes = with_null(codes, valid, len(values) - 1)
             pairs = codes if places is None else places * len(values) + codes
             used, counts, places = distinct(pairs, len(said) * len(values))
@@ -163,7 +164,9 @@ class Subjects:
         for place, values_said in enumerate(said):
             named = dict(zip(columns, values_said, strict=True))
             which[place], no_rule = self._subject(
-                self._type or named.get("type"), named.get("source", self._source), named.get("meter")
+                named.get("type") if self._type is None else self._type,
+                named.get("source", self._source),
+                named.get("meter"),
             )
             if no_rule is not None:
                 self.no_rule[no_rule] += int(counts[place])
@@ -183,7 +186,7 @@ class Subjects:
         key = (type, source, 0 if rule is None or rule.id is None else id(rule))
         if key not in self._subjects:
             self._subjects[key] = len(self._known)
-            self._known.append(_Subject(self._fleet, type, source, rule))
+            self._known.append(_Subject(self._fleet, type, source, rule, self._describe("resource_id")))
         return self._subjects[key], None
 
 
@@ -230,6 +233,15 @@ def check_text(column: pa.Array, name: str) -> pa.Array:
     if encoded:
         return pa.DictionaryArray.from_arrays(column.indices, column.dictionary.cast(pa.large_string()), safe=False)
     return column.cast(pa.large_string())
+
+
+def texts(values: pa.Array, name: str) -> list[str | None]:
+    """The texts of a column, as Python has them. Raises :class:`~timeline.errors.InputError` for what is no UTF-8."""
+    try:
+        plain: list[str | None] = values.to_pylist()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name} holds text that is not in UTF-8") from error
+    return plain
 
 
 def indices(encoded: pa.DictionaryArray) -> tuple[Array, Array | None]:
