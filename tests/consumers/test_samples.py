@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import io
 import os
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from timeline.consumers.samples import Asked, Samples
+from timeline.consumers.samples import Asked, Samples, csv
 from timeline.errors import InputError
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
@@ -133,6 +134,26 @@ def test_csv_is_read_block_by_block() -> None:
     batches = list(samples(written("s.csv", content), memory=1 << 24).reader())
     assert sum(map(len, batches)) == 100_002
     assert len(batches) > 5
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r", b"\r\n"])
+def test_csv_of_nothing_but_names_holds_no_samples(end: bytes) -> None:
+    table = samples(written("s.csv", b"resource_id,timestamp" + end)).reader().read_all()
+    assert (table.num_rows, table.column_names) == (0, ["resource_id", "timestamp"])
+
+
+def test_names_of_csv_that_are_longer_than_a_block_are_refused() -> None:
+    path = written("s.csv", b"resource_id,timestamp," + b"x" * (1 << 18) + b"\na,1,2\n")
+    with pytest.raises(InputError, match="the line that names the columns is longer than 262,144 bytes"):
+        samples(path, memory=1 << 20)
+
+
+def test_what_arrow_was_given_to_look_at_csv_is_given_back() -> None:
+    """Else one of its threads may want it while the interpreter ends, which aborts the process."""
+    samples(written("s.csv", CSV + b"ragged\n"))
+    with pytest.raises(InputError, match="not in UTF-8"):
+        samples(written("s.csv", b"\xff," + CSV))
+    assert not [each for each in gc.get_objects() if isinstance(each, csv._Skip)]
 
 
 # JSON lines

@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Mapping
+from threading import Event
+from traceback import clear_frames
+from weakref import finalize
 
 import pyarrow as pa
 from pyarrow import csv
@@ -22,6 +25,9 @@ _LEAST, _GREATEST = 1 << 18, 1 << 23
 
 HEADER = "(the names of the columns are row 1)"
 """What is said with a row of CSV: people count as the programs do in which they look at it."""
+
+_PATIENCE = 1.0
+"""Seconds to wait for Arrow's threads."""
 
 _PLACE = re.compile(
     r"(?:In CSV column #(?P<column>\d+): )?(?:CSV parse error: )?Row #(?P<row>\d+): (?P<what>.*)", re.DOTALL
@@ -44,17 +50,43 @@ class CsvFile:
         head = source.head_lines(self._block)
         if not head.strip():
             raise InputError(f"{source.name}: is empty; the first line of a CSV file names the columns")
+        self._header_alone = not {*b"\r\n"}.intersection(head)
+        if self._header_alone and len(head) >= self._block:
+            raise InputError(f"{source.name}: the line that names the columns is longer than {self._block:,} bytes")
         if b"\n" not in head:
             head += b"\n"
         keys, times, numbers = (asked.names(words) for words in (KEYS, TIMES, asked.numbers))
         # a row that is cut, or has another number of cells, is told when it is read
-        with _readable(source.name, []), self._reader(pa.BufferReader(head), {}, lambda row: "skip") as reader:
-            self.schema = pa.schema([_field(each, keys, times, numbers, asked.as_text) for each in reader.schema])
+        with _readable(source.name, []):
+            told = self._told(head)
+            self.schema = pa.schema([_field(each, keys, times, numbers, asked.as_text) for each in told])
 
     def batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        if self._header_alone:
+            return
         types = {field.name: field.type for field in schema}
         with self._source.open() as stream, _readable(self._source.name, self.schema.names):
             yield from self._reader(stream, types)
+
+    def _told(self, head: bytes) -> pa.Schema:
+        # Arrow's threads may hold what they were given for a moment longer. Where that is an object of Python and the
+        # interpreter ends just then, as it does after a refusal, it would be aborted: so the bytes are Arrow's own,
+        # and what skips rows is waited for.
+        copy = pa.BufferOutputStream()
+        copy.write(head)
+        skip, given_back = _Skip(), Event()
+        finalize(skip, given_back.set)
+        try:
+            with self._reader(pa.BufferReader(copy.getvalue()), {}, skip) as reader:
+                told: pa.Schema = reader.schema
+            del reader
+        except (pa.ArrowException, UnicodeDecodeError) as error:
+            clear_frames(error.__traceback__)
+            raise
+        finally:
+            del skip
+            given_back.wait(_PATIENCE)
+        return told
 
     def _reader(
         self, stream: object, types: Mapping[str, pa.DataType], invalid: object = None
@@ -73,6 +105,13 @@ class CsvFile:
                 null_values=[""],
             ),
         )
+
+
+class _Skip:
+    """Skips every row that has another number of cells."""
+
+    def __call__(self, row: object) -> str:
+        return "skip"
 
 
 @contextlib.contextmanager
