@@ -341,7 +341,7 @@ def test_a_file_that_is_there_is_replaced_where_that_is_asked_for(fleet: Sampled
     assert stat.S_IMODE(Path("real.csv").stat().st_mode) == 0o666 & ~umask
 
 
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL])
 @pytest.mark.parametrize("out", ["joined.parquet", "joined.csv", "joined.jsonl"])
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 def test_who_is_stopped_leaves_nothing_that_looks_whole(

@@ -149,15 +149,19 @@ def written(path: str) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _terminated() -> Iterator[None]:
-    """Within it, SIGTERM raises KeyboardInterrupt."""
+    """Within it, SIGTERM and SIGHUP, the end of a terminal, raise KeyboardInterrupt; nohup keeps its meaning."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    meant = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    before = {each: signal.getsignal(each) for each in meant if signal.getsignal(each) is not signal.SIG_IGN}
+    for each in before:
+        signal.signal(each, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def write(
