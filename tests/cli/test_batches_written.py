@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from timeline.errors import InputError
 from timeline.reports import batches
 
 
@@ -89,6 +90,26 @@ def test_a_column_that_holds_json_is_json() -> None:
     field = pa.field("c", pa.string(), metadata={"timeline:encoding": "json"})
     batch = pa.record_batch([pa.array(['{"a":[1]}', None, "1"])], pa.schema([field]))
     assert written("jsonl", batch) == b'{"c":{"a":[1]}}\n{"c":null}\n{"c":1}\n'
+
+
+_NO_UTF8 = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\1\0\0\0"), pa.py_buffer(b"\xff")])
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "json"])
+@pytest.mark.parametrize(
+    ("column", "sentence"),
+    [
+        (_NO_UTF8, "holds text that is not in UTF-8"),
+        (_NO_UTF8.dictionary_encode(), "holds text that is not in UTF-8"),
+        (pa.array([2**62], pa.timestamp("us")), "holds a time outside the years that can be told"),
+        (pa.array([[2**62]], pa.list_(pa.timestamp("us"))), "cannot be told as text: "),
+        (pa.array([0], pa.timestamp("us", "Mars/Olympus")), "cannot be told as text: .*Mars/Olympus"),
+    ],
+)
+def test_what_cannot_be_told_as_text_is_refused_in_a_sentence(form: str, column: pa.Array, sentence: str) -> None:
+    with pytest.raises(InputError, match=f"^the column 'c' {sentence}.*; written as Parquet"):
+        written(form, one(column))
+    assert parquet.read_table(io.BytesIO(written("parquet", one(column))))["c"].type == column.type
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "json", "parquet"])

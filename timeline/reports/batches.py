@@ -133,7 +133,7 @@ def _encoding(type: pa.DataType) -> str:
 class _Csv:
     def __init__(self, stream: IO[bytes], schema: pa.Schema) -> None:
         self._stream = stream
-        self._columns = [Cells(field.type, csv_text, null="") for field in schema]
+        self._columns = [Cells(field, csv_text, null="") for field in schema]
         stream.write(",".join(map(csv_text, schema.names)).encode() + b"\n")
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -154,7 +154,7 @@ class _Json:
         self._lines = lines
         self._before = "[\n"
         self._columns = [
-            Cells(field.type, _json(field, field.name in numbers), null="null", quote='"', infinite="null")
+            Cells(field, _json(field, field.name in numbers), null="null", quote='"', infinite="null")
             for field in schema
         ]
         self._names = [("," if place else "{") + json_text(name) + ":" for place, name in enumerate(schema.names)]

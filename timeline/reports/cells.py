@@ -9,6 +9,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from timeline.errors import InputError
 from timeline.reports.csv import quoted
 
 _UTC = ("UTC", "Etc/UTC", "Z", "+00:00")
@@ -33,13 +34,13 @@ class Cells:
     """One column as text, batch by batch: what stands in a dictionary is written once."""
 
     def __init__(
-        self, type: pa.DataType, write: Callable[[Any], str], *, null: str, quote: str = "", infinite: str | None = None
+        self, field: pa.Field, write: Callable[[Any], str], *, null: str, quote: str = "", infinite: str | None = None
     ) -> None:
         """``write`` makes the cell of a text, list or map; ``quote`` stands around a time.
 
         ``infinite`` is written for what is no finite number.
         """
-        self._type = type
+        self._field = field
         self._write = write
         self._null = null
         self._quote = quote
@@ -47,16 +48,25 @@ class Cells:
         self._dictionary: tuple[pa.Array, pa.Array] | None = None
 
     def texts(self, column: pa.Array) -> pa.Array:
-        """The cells of a batch; none is null."""
-        if pa.types.is_dictionary(self._type):
-            return self._of_dictionary(column)
-        return self._plain(column).fill_null(self._null)
+        """The cells of a batch; none is null. Raises InputError for what cannot be told as text."""
+        try:
+            texts = self._of_dictionary(column) if pa.types.is_dictionary(column.type) else self._plain(column)
+        except UnicodeDecodeError as error:
+            raise self._refused("holds text that is not in UTF-8") from error
+        except (pa.ArrowException, ValueError, OverflowError, TypeError) as error:
+            raise self._refused(f"cannot be told as text: {str(error):.100}") from error
+        return texts.fill_null(self._null)
+
+    def _refused(self, why: str) -> InputError:
+        return InputError(
+            f"the column {self._field.name!r} {why}; written as Parquet (-o OUT.parquet) it stays as it is"
+        )
 
     def _of_dictionary(self, column: pa.DictionaryArray) -> pa.Array:
         dictionary = column.dictionary
         if self._dictionary is None or not self._dictionary[0].equals(dictionary):
             self._dictionary = dictionary, self._plain(dictionary)
-        return self._dictionary[1].take(column.indices).fill_null(self._null)
+        return self._dictionary[1].take(column.indices)
 
     def _plain(self, column: pa.Array) -> pa.Array:
         type = column.type
@@ -71,7 +81,10 @@ class Cells:
             if pa.types.is_timestamp(type) and type.tz in _UTC:
                 # ten times as fast without a zone to be looked up
                 column, zone = column.cast(pa.timestamp(type.unit)), "Z"
-            times = pc.replace_substring(column.cast(pa.string()), " ", "T", max_replacements=1)
+            texts = column.cast(pa.string())
+            if pc.any(pc.starts_with(texts, "<")).as_py():  # so Arrow says that it cannot tell a time
+                raise self._refused("holds a time outside the years that can be told")
+            times = pc.replace_substring(texts, " ", "T", max_replacements=1)
             return pc.binary_join_element_wise(self._quote, times, zone + self._quote, "")
         return self._written(column)
 
