@@ -77,19 +77,27 @@ setup(
     ],
     extras_require={
         "arrow": ["numpy>=1.26", "pyarrow>=18.0"],
+        "hbase": ["happybase>=1.2"],
+        "mariadb": ["PyMySQL>=1.1"],
+        "mongodb": ["pymongo>=4.9"],
+        "postgresql": ["psycopg[binary]>=3.2"],
         "test": [
             "build>=1.2",
             "duckdb>=1.1",
+            "happybase>=1.2",
             "hypothesis>=6.100",
             "numpy>=1.26",
             "pandas>=2.2",
             "polars>=1.30",
+            "psycopg[binary]>=3.2",
             "pyarrow>=18.0",
+            "pymongo>=4.9",
+            "PyMySQL>=1.1",
             "pytest>=8.2",
             "pytest-xdist>=3.6.1",
         ],
         # Another ruff lays code out in another way, so its minor version is held.
-        "lint": ["import-linter>=2.1", "mypy>=1.15", "ruff==0.17.*", "types-python-dateutil", "types-PyYAML"],
+        "lint": ["import-linter>=2.1", "mypy>=1.15", "ruff==0.17.*", "types-PyMySQL", "types-python-dateutil", "types-PyYAML"],
         "docs": ["sphinx>=8.0"],
     },
 )

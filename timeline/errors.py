@@ -17,6 +17,8 @@
         ├── StoreOutdated          the schema is older than this program
         ├── StoreTooNew            the schema is newer than this program
         ├── StoreForeign           what is there was not made by this program
+        ├── StoreUnavailable       the server of the store cannot be reached, or went away
+        ├── StoreDenied            the server knows us not, or forbids what was asked
         ├── StoreBusy              another process holds the store
         ├── StoreReadOnly          the store cannot be written
         ├── StoreFull              no room is left
@@ -112,6 +114,14 @@ class StoreTooNew(StoreError):
 
 class StoreForeign(StoreError):
     """What is there was not made by this program."""
+
+
+class StoreUnavailable(StoreError):
+    """The server of the store cannot be reached, went away in the midst, or takes no more connections: try again."""
+
+
+class StoreDenied(StoreError):
+    """The server does not accept who asks, or forbids what was asked: credentials, rights, or TLS."""
 
 
 class StoreBusy(StoreError):

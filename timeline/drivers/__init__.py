@@ -16,7 +16,14 @@ __all__ = ["Appended", "Driver", "EventStore", "QuarantineStore", "Summary", "op
 _GROUP = "timeline.drivers"
 _DISTRIBUTION = "resource-timeline"
 _OURS = {
+    "hbase": "timeline.drivers.hbase:open [hbase]",
+    "mariadb+pymysql": "timeline.drivers.sql.mariadb:open [mariadb]",
     "memory": "timeline.drivers.memory:open",
+    "mongodb": "timeline.drivers.mongodb:open [mongodb]",
+    "mongodb+srv": "timeline.drivers.mongodb:open [mongodb]",
+    "mysql+pymysql": "timeline.drivers.sql.mariadb:open [mariadb]",
+    "postgresql": "timeline.drivers.sql.postgresql:open [postgresql]",
+    "postgresql+psycopg": "timeline.drivers.sql.postgresql:open [postgresql]",
     "sqlite": "timeline.drivers.sql.sqlite:open",
 }
 _SCHEME = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):")

@@ -12,6 +12,10 @@ What all drivers owe:
 6. *No clock.* A driver stores the ``recorded_at`` that it is given.
 7. *A call that returned is durable.* One that raised has stored nothing, or all; sending it again is always right.
 8. *Each answer is one read transaction*: it shows the events of some moment, also while others write.
+
+   A store without transactions keeps less of these two, and its driver says so: while an append goes on, and after one
+   that raised, some of its events may be there; and an answer holds every event that was there when it began, but of
+   those that came meanwhile any. Any set of whole events is a history, and an event is never there without its body.
 9. *Threads may share a driver; a fork may not break it*: the child opens its own connections. Only where the parent was
    in the midst of an answer may the child be refused, in a sentence.
 10. *Errors are ours*: every foreign exception becomes a :class:`~timeline.errors.StoreError` in one place, one sentence

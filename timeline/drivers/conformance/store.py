@@ -5,12 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from typing import ClassVar
 
 from timeline.drivers.contract import Driver
 
 
 class OnAStore(ABC):
     """Tests that each want an empty store."""
+
+    transactions: ClassVar[bool] = True
+    """Whether an append is seen whole or not at all, and an answer shows one moment: the contract says what else."""
 
     @abstractmethod
     def store(self) -> AbstractContextManager[Callable[[], Driver]]:
