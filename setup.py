@@ -97,7 +97,14 @@ setup(
             "pytest-xdist>=3.6.1",
         ],
         # Another ruff lays code out in another way, so its minor version is held.
-        "lint": ["import-linter>=2.1", "mypy>=1.15", "ruff==0.17.*", "types-PyMySQL", "types-python-dateutil", "types-PyYAML"],
+        "lint": [
+            "import-linter>=2.1",
+            "mypy>=1.15",
+            "ruff==0.17.*",
+            "types-PyMySQL",
+            "types-python-dateutil",
+            "types-PyYAML",
+        ],
         "docs": ["sphinx>=8.0"],
     },
 )

@@ -43,7 +43,7 @@ def test_a_missing_alembic_is_a_command_to_run(tmp_path: Path, monkeypatch: pyte
 
 @pytest.mark.parametrize("url", ["timeline.db", "/var/lib/timeline.db", "", ":memory:"])
 def test_what_is_no_url_is_told_how_one_begins(url: str) -> None:
-    with pytest.raises(StoreUrlError, match="is no store URL: one begins with hbase:, .*memory:, .*sqlite:"):
+    with pytest.raises(StoreUrlError, match=r"is no store URL: one begins with hbase:, .*memory:, .*sqlite:"):
         drivers.open(url)
 
 

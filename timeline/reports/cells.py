@@ -54,7 +54,7 @@ class Cells:
         except UnicodeDecodeError as error:
             raise self._refused("holds text that is not in UTF-8") from error
         except (pa.ArrowException, ValueError, OverflowError, TypeError) as error:
-            raise self._refused(f"cannot be told as text: {str(error):.100}") from error
+            raise self._refused(f"cannot be told as text: {error!s:.100}") from error
         return texts.fill_null(self._null)
 
     def _refused(self, why: str) -> InputError:
