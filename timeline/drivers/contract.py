@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from enum import StrEnum
 
 import msgspec
 
@@ -63,6 +64,35 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Unsettled quarantine records, by reason."""
     many_bodies: list[tuple[Resource, int]]
     """Resources with more than :data:`~timeline.model.limits.MANY_BODIES` distinct bodies, the most first."""
+
+
+class Damage(StrEnum):
+    """What kind of thing is wrong in a store: the short words that programs read."""
+
+    BODY_MISSING = "body-missing"
+    """An event names a body that is not there."""
+    BODY_DAMAGED = "body-damaged"
+    """The bytes of a body do not have the SHA-256 by which it is found, or are no canonical body."""
+    REFERENCE_MISSING = "reference-missing"
+    """A row names anything else that is not there."""
+    ROW_DAMAGED = "row-damaged"
+    """A row, or the key of one, that cannot be read, or that this program does not write."""
+    OUT_OF_ORDER = "out-of-order"
+    """Events, resources or records that do not come in their order, or come twice."""
+    ANSWERS_DIFFER = "answers-differ"
+    """Two ways of asking for the same give two answers."""
+    DATABASE_DAMAGED = "database-damaged"
+    """The database itself says that its files are damaged."""
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Something in a store that cannot be right."""
+
+    damage: Damage
+    detail: str
+    """What is wrong and where, so that a person finds it. A body is named by its digest in hexadecimal."""
+    resource: Resource | None = None
+    """The resource whose answers are touched, where it is one and can be told."""
 
 
 class EventStore(ABC):
@@ -153,8 +183,13 @@ class QuarantineStore(ABC):
         """
 
     @abstractmethod
-    def list(self, *, after: Quarantined | None = None, limit: int = 1_000) -> Sequence[Quarantined]:
-        """A page of the unsettled records by ``(received_at, id)``, from the one after ``after``; at most ``limit``."""
+    def list(
+        self, *, after: Quarantined | None = None, limit: int = 1_000, settled: bool = False
+    ) -> Sequence[Quarantined]:
+        """A page of the unsettled records by ``(received_at, id)``, from the one after ``after``; at most ``limit``.
+
+        With ``settled`` those that are settled stand among them, in the same order: so all are listed.
+        """
 
     @abstractmethod
     def find(self, id: str) -> Sequence[Quarantined]:
@@ -163,6 +198,33 @@ class QuarantineStore(ABC):
     @abstractmethod
     def settle(self, id: str, outcome: Outcome, at: int) -> None:
         """Mark a record as settled, at this instant. Settling twice keeps the first; an unknown id changes nothing."""
+
+
+# Driver will have it among its bases when every driver of this tree has its check().
+class CheckedStore(ABC):
+    """What is stored, looked through for what cannot be right."""
+
+    @abstractmethod
+    def check(self) -> Iterator[Problem]:
+        """What is wrong with what is stored, lazily; nothing where all is well. Nothing is changed, whatever is found.
+
+        It looks at all that is stored, also at what no answer comes upon, and at the least tells:
+
+        - a body that an event names and that is not there: :attr:`Damage.BODY_MISSING`;
+        - a body whose bytes do not have the SHA-256 by which it is found, computed anew: :attr:`Damage.BODY_DAMAGED`;
+        - a row that names anything else that is not there: :attr:`Damage.REFERENCE_MISSING`;
+        - a row or a key that cannot be read, does not agree with itself, or that this program does not write, such as a
+          phase without a name, a time out of range, text that is no UTF-8: :attr:`Damage.ROW_DAMAGED`.
+
+        Who checks a store does not trust it: what is wrong with one row is a problem and no error, and the next row is
+        looked at. Of one kind of problem a driver may tell the first thousand alone.
+
+        No problem is what nothing names, such as a body without events; nor what an append that goes on meanwhile has
+        done so far; nor, in a store without transactions, what one that raised has left.
+
+        A store that cannot be used at all raises what every call raises: no store, an older or newer schema, a database
+        that cannot be read. Memory does not grow with what is stored.
+        """
 
 
 class Driver(EventStore, QuarantineStore):

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from hashlib import sha256
 from secrets import token_hex
 from threading import Lock
 
 import msgspec
 
-from timeline.drivers.contract import Appended, Driver, Summary
+from timeline.drivers.contract import Appended, CheckedStore, Damage, Driver, Problem, Summary
 from timeline.errors import StoreUrlError
 from timeline.model import LIFE_BOUNDS, Event, Outcome, Phase, Quarantined, Resource, Scope, limits, order
 
@@ -40,7 +41,7 @@ class Memory:
         """Of each append that added events, the resources that they are of."""
 
 
-class MemoryDriver(Driver):
+class MemoryDriver(Driver, CheckedStore):
     """A store in memory: always ready, and gone with the process."""
 
     def __init__(self, memory: Memory | None = None) -> None:
@@ -155,9 +156,33 @@ class MemoryDriver(Driver):
                 opened += 1
         return opened
 
-    def list(self, *, after: Quarantined | None = None, limit: int = 1_000) -> Sequence[Quarantined]:
+    def check(self) -> Iterator[Problem]:
         with self._memory.lock:
-            records = [record for record in self._memory.quarantine.values() if record.outcome is None]
+            stored = [(resource, list(events.items())) for resource, events in self._memory.events.items()]
+            bodies = set(self._memory.bodies)
+        for resource, events in stored:
+            for key, event in events:
+                body = event.body.digest.hex()
+                if event.body.digest not in bodies:
+                    yield Problem(damage=Damage.BODY_MISSING, detail=f"the body {body} is not there", resource=resource)
+                if sha256(event.body.data).digest() != event.body.digest:
+                    yield Problem(
+                        damage=Damage.BODY_DAMAGED,
+                        detail=f"the body {body} has other bytes than its digest says",
+                        resource=resource,
+                    )
+                if (event.resource, event.occurred_at, event.phase, event.body.digest) != (resource, *key):
+                    yield Problem(
+                        damage=Damage.ROW_DAMAGED,
+                        detail=f"the event of {event.occurred_at} does not lie under its key",
+                        resource=resource,
+                    )
+
+    def list(
+        self, *, after: Quarantined | None = None, limit: int = 1_000, settled: bool = False
+    ) -> Sequence[Quarantined]:
+        with self._memory.lock:
+            records = [record for record in self._memory.quarantine.values() if settled or record.outcome is None]
         records.sort(key=_age)
         return [record for record in records if after is None or _age(record) > _age(after)][:limit]
 
