@@ -13,6 +13,9 @@ from timeline.errors import StoreUrlError
 
 
 class TestMemory(DriverConformance):
+    processes = False
+    made_by_opening = True
+
     @contextmanager
     def store(self) -> Iterator[Callable[[], Driver]]:
         memory = Memory()

@@ -20,11 +20,12 @@ from timeline.drivers.conformance.appending import Appending
 from timeline.drivers.conformance.changing import Changing
 from timeline.drivers.conformance.concurrency import Concurrency
 from timeline.drivers.conformance.identity import Identity
+from timeline.drivers.conformance.processes import Processes
 from timeline.drivers.conformance.quarantine import Quarantining
 from timeline.drivers.conformance.reading import Reading
 
 __all__ = ["DriverConformance"]
 
 
-class DriverConformance(Appending, Reading, Changing, Concurrency, Identity, Quarantining):
+class DriverConformance(Appending, Reading, Changing, Concurrency, Processes, Identity, Quarantining):
     """Everything that a driver owes. Override :meth:`store`, and nothing else."""

@@ -88,9 +88,14 @@ class Appending(OnAStore):
                 pass
             else:
                 raise AssertionError("the error of the iterable was swallowed")
-            assert list(driver.events([VM])) == [event(0)]
+            stored = list(driver.events([VM]))
+            if self.transactions:
+                assert stored == [event(0)]
+            else:
+                assert stored == [event(0), event(1, message_id="of the broken"), event(2)][: len(stored)]
             driver.append([event(1, message_id="sent again"), event(2)])
-            assert [one.message_id for one in driver.events([VM])] == [None, "sent again", None]
+            first = "sent again" if len(stored) == 1 else "of the broken"
+            assert [one.message_id for one in driver.events([VM])] == [None, first, None]
 
     def test_sending_everything_again_changes_nothing(self) -> None:
         history = [event(at, ["small", "large"][at % 2], of=number(at % 3)) for at in range(30)]

@@ -1,15 +1,13 @@
-"""Several at the same time: threads, drivers, processes."""
+"""Several at the same time: threads, drivers, and the child of a fork."""
 
 from __future__ import annotations
 
-import os
-import warnings
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
 
+from timeline.drivers.conformance.children import Child
 from timeline.drivers.conformance.history import VM, event, number, wanted
 from timeline.drivers.conformance.store import OnAStore
 from timeline.drivers.contract import Driver
@@ -57,10 +55,9 @@ class Concurrency(OnAStore):
         with self.driver() as driver:
             driver.append([event(1)])
             assert len(list(driver.events([VM]))) == 1
-            child = _forked(lambda: _child_works(driver))
+            child = Child(lambda tell: _child_works(driver))
             driver.append([event(2)])
-            _, status = os.waitpid(child, 0)
-            assert os.waitstatus_to_exitcode(status) == 0, "the child failed"
+            child.ended()
             driver.append([event(4)])
             assert {1, 2, 4} <= {one.occurred_at for one in driver.events([VM])}
 
@@ -88,18 +85,3 @@ def _child_works(driver: Driver) -> None:
     after = {one.occurred_at for one in driver.events([VM])}
     assert before[0] == event(1)
     assert {1, 3} <= after
-
-
-def _forked(work: Callable[[], None]) -> int:
-    """The process id of a child that does some work, and fails if that does."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of threads, which a test runner may have
-        child = os.fork()
-    if child:
-        return child
-    failed = True
-    try:
-        work()
-        failed = False
-    finally:
-        os._exit(failed)
