@@ -7,6 +7,7 @@ import os
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.mysql import LONGBLOB, VARBINARY
 
 revision = "0002"
 down_revision = "0001"
@@ -28,8 +29,8 @@ def upgrade() -> None:
         "change",
         sa.Column("writer", sa.SmallInteger, primary_key=True, autoincrement=False),
         sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
-        sa.Column("mark", sa.LargeBinary, nullable=False),
-        sa.Column("resources", sa.LargeBinary, nullable=False),
+        sa.Column("mark", sa.LargeBinary().with_variant(VARBINARY(8), "mysql", "mariadb"), nullable=False),
+        sa.Column("resources", sa.LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb"), nullable=False),
     )
     if commits:
         number = int(commits) + 1

@@ -46,7 +46,7 @@ class Log:
         note = select(writer.c.id, writer.c.changes, *given).where(own)
         oldest = select(writer.c.changes - KEPT).where(own).scalar_subquery()
         self._count = Statement(count, database.dialect)
-        self._insert_writer = Statement(database.insert_new(writer), database.dialect)
+        self._insert_writer = database.inserting(writer, [writer.c.id])
         self._note = Statement(insert(change).from_select(list(change.c), note), database.dialect)
         forget = delete(change).where(change.c.writer == bindparam("writer"), change.c.number <= oldest)
         self._forget = Statement(forget, database.dialect)
@@ -56,7 +56,7 @@ class Log:
         own = {"writer": self._writer}
         self._count.run(cursor, own)
         if cursor.rowcount == 0:
-            self._insert_writer.run(cursor, {"id": self._writer, "changes": 0})
+            self._insert_writer.run(cursor, [(self._writer, 0)])
             self._count.run(cursor, own)
         self._note.run(cursor, own | {"mark": os.urandom(_MARK_BYTES), "resources": pack_numbers(resources)})
         self._forget.run(cursor, own)

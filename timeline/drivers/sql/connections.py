@@ -35,6 +35,10 @@ class Connections:
         """A cursor for one statement, which is one read transaction by itself."""
         return Lease(self)
 
+    def streaming(self) -> Lease:
+        """A cursor for one statement, whose rows are not all held at once."""
+        return Lease(self, stream=True)
+
     @contextmanager
     def reading_at_once(self) -> Iterator[Cursor]:
         """A cursor for several statements that are one read transaction."""
@@ -54,7 +58,7 @@ class Connections:
     def close(self) -> None:
         """Close what is idle now, and the rest when it is given back."""
         self._closed = True
-        self._close_idle()
+        self.close_idle()
 
     def _take(self, writing: bool) -> Connection:
         if self._closed:
@@ -64,10 +68,14 @@ class Connections:
                 "this process was forked while its parent read the store, and cannot use it: "
                 "read to the end before the fork, or start processes by spawn"
             )
-        try:
-            return self._idle[writing].pop()
-        except IndexError:
-            return revision.connect(self._database, writing=writing)
+        while True:
+            try:
+                connection = self._idle[writing].pop()
+            except IndexError:
+                return revision.connect(self._database, writing=writing)
+            if self._database.is_alive(connection):
+                return connection
+            connection.close()
 
     def _give_back(self, connection: Connection, writing: bool) -> None:
         if self._database.may_be_kept(connection):
@@ -75,9 +83,10 @@ class Connections:
         else:
             connection.close()
         if self._closed:
-            self._close_idle()
+            self.close_idle()
 
-    def _close_idle(self) -> None:
+    def close_idle(self) -> None:
+        """Close the connections that nobody uses."""
         for idle in self._idle.values():
             while idle:
                 idle.pop().close()
@@ -89,7 +98,7 @@ class Connections:
 
     def _before_fork(self) -> None:
         self._one_writer.acquire()
-        self._close_idle()
+        self.close_idle()
 
     def _after_fork_in_parent(self) -> None:
         self._one_writer.release()
@@ -102,16 +111,22 @@ class Connections:
 class Lease:
     """The use of one connection. After an error it is closed, which ends its transaction, and not used again."""
 
-    __slots__ = ("_connection", "_cursor", "_of", "_writing")
+    __slots__ = ("_connection", "_cursor", "_of", "_stream", "_writing")
 
-    def __init__(self, of: Connections, *, writing: bool = False) -> None:
+    def __init__(self, of: Connections, *, writing: bool = False, stream: bool = False) -> None:
         self._of = of
         self._writing = writing
+        self._stream = stream
 
     def __enter__(self) -> Cursor:
         self._connection = self._of._take(self._writing)
         self._of._leases.add(self)
-        self._cursor = self._connection.cursor()
+        try:
+            self._cursor = self._of._database.stream(self._connection) if self._stream else self._connection.cursor()
+        except BaseException:
+            self._of._leases.discard(self)
+            self._connection.close()
+            raise
         return self._cursor
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

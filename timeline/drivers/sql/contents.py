@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, select
 from sqlalchemy.sql import ClauseElement
 
 from timeline.drivers.contract import Summary
@@ -22,6 +22,7 @@ class Contents:
     """The resources of a store, and its counts."""
 
     def __init__(self, database: Database, connections: Connections) -> None:
+        self._database = database
         self._dialect = database.dialect
         self._connections = connections
 
@@ -33,7 +34,8 @@ class Contents:
             if wanted is not None:
                 page = page.where(column == encode(wanted))
         if after is not None:
-            page = page.where(tuple_(*columns) > tuple_(*map(encode, (after.type, after.source, after.id))))
+            last = [encode(after.type), encode(after.source), encode(after.id)]
+            page = page.where(self._database.beyond(columns, last))
         return [
             Resource(type=decode(kind), source=decode(source), id=decode(name))
             for kind, source, name in self._rows(page)
@@ -45,7 +47,7 @@ class Contents:
         many = (
             select(resource.c.type, resource.c.source, resource.c.name, bodies)
             .join(resource, resource.c.id == stream.c.resource)
-            .group_by(stream.c.resource)
+            .group_by(resource.c.id, resource.c.type, resource.c.source, resource.c.name)
             .having(bodies > limits.MANY_BODIES)
             .order_by(bodies.desc(), resource.c.type, resource.c.source, resource.c.name)
         )

@@ -96,9 +96,11 @@ class SqlDriver(Driver):
         with self._database.translated():
             return self._quarantine.put(given)
 
-    def list(self, *, after: Quarantined | None = None, limit: int = 1_000) -> Sequence[Quarantined]:
+    def list(
+        self, *, after: Quarantined | None = None, limit: int = 1_000, settled: bool = False
+    ) -> Sequence[Quarantined]:
         with self._database.translated():
-            return self._quarantine.list(after, limit)
+            return self._quarantine.list(after, limit, settled)
 
     def find(self, id: str) -> Sequence[Quarantined]:
         with self._database.translated():

@@ -5,32 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Column, Table, bindparam, insert, select
+from sqlalchemy import Column, Table
 
-from timeline.drivers.sql.database import Database
+from timeline.drivers.sql.database import Database, Key
 from timeline.drivers.sql.dbapi import Cursor
-from timeline.drivers.sql.statement import Statement
 
 K = TypeVar("K")
-Row = Mapping[str, Any]
 
 
 class Ids(Generic[K]):
     """The ids of one table's rows, by keys that the caller has at hand."""
 
     def __init__(self, database: Database, table: Table, *, id: str, given_out: Column[Any], remember: int) -> None:
-        """The greatest value of the column ``given_out`` is the last id that was given out."""
-        find = select(table.c[id]).where(*(column == bindparam(column.name) for column in table.c if column.name != id))
-        self._find = Statement(find, database.dialect)
-        self._insert = Statement(insert(table), database.dialect)
+        """The columns but ``id`` are a unique key. The column ``given_out`` has all ids that were given out."""
+        self._key = [column for column in table.c if column.name != id]
+        self._finding = database.finding(self._key, table.c[id])
+        self._insertion = database.inserting(table, self._key)
+        self._id_place = list(table.c).index(table.c[id])
         self._next_ids = database.next_ids
-        self._id = id
         self._given_out = given_out
         self._half = remember // 2
         self._young: dict[K, int] = {}
         self._old: dict[K, int] = {}
 
-    def of(self, cursor: Cursor, keys: Sequence[K], row: Callable[[K], Row]) -> list[int]:
+    def of(self, cursor: Cursor, keys: Sequence[K], row: Callable[[K], Key]) -> list[int]:
         """The id of each key, which has a row from now on; ``row`` tells the columns that a key stands for."""
         ids, unknown = self.known(keys)
         if not unknown:
@@ -45,24 +43,29 @@ class Ids(Generic[K]):
         return ids, [key for key, id in zip(keys, ids, strict=True) if not id] if 0 in ids else []
 
     def learn(
-        self, cursor: Cursor, rows: Mapping[K, Row], *, surely_new: Collection[K] = ()
+        self, cursor: Cursor, rows: Mapping[K, Key], *, surely_new: Collection[K] = ()
     ) -> tuple[dict[K, int], list[K]]:
-        """The ids of some keys by the rows that they stand for, and those of the keys whose rows are new."""
-        ids: dict[K, int] = {}
-        new: list[K] = []
-        for key, row in rows.items():
-            found = None if key in surely_new else self._find.run(cursor, row).fetchone()
-            if found is None:
-                new.append(key)
-            else:
-                ids[key] = found[0]
-        if new:
-            ids.update(zip(new, self._next_ids(cursor, self._given_out, len(new)), strict=True))
-            self._insert.run_for_each(cursor, [{**rows[key], self._id: ids[key]} for key in new])
-        return ids, new
+        """The ids of some keys by the columns that they stand for, and those of the keys whose rows are new."""
+        asked = [row for key, row in rows.items() if key not in surely_new] if surely_new else list(rows.values())
+        found: Mapping[Key, int] = self._finding.run(cursor, asked) if asked else {}
+        missing = [row for row in rows.values() if row not in found]
+        given = self._given(cursor, missing) if missing else {}
+        ids = {key: found.get(row) or given[row][0] for key, row in rows.items()}
+        return ids, [key for key, row in rows.items() if row in given and given[row][1]]
+
+    def _given(self, cursor: Cursor, missing: Sequence[Key]) -> dict[Key, tuple[int, bool]]:
+        """Ids for keys that were not found, and whether we gave them: another writer may come first."""
+        # in order, so that of writers who want the same rows none waits for one that waits for it
+        ours = dict(zip(sorted(missing), self._next_ids(cursor, self._given_out, len(missing)), strict=True))
+        place = self._id_place
+        inserted = self._insertion.run(cursor, [(*row[:place], id, *row[place:]) for row, id in ours.items()])
+        if inserted == len(ours):
+            return {row: (id, True) for row, id in ours.items()}
+        stored = self._finding.run(cursor, list(ours))
+        return {row: (stored[row], stored[row] == id) for row, id in ours.items()}
 
     def remember(self, keys: Sequence[K], ids: Sequence[int]) -> None:
-        """Keep these for the next time, once they are committed: what was rolled back will be given out again.
+        """Keep these for the next time, once they are committed: what was rolled back may be given out again.
 
         Between half of the number that is to be remembered and the whole are kept: those that were used last.
         """

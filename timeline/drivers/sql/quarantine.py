@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select, tuple_, update
+from sqlalchemy import Select, bindparam, select, update
 
 from timeline.drivers.sql.codec import decode, encode
 from timeline.drivers.sql.connections import Connections
@@ -22,10 +23,11 @@ class Quarantine:
     """The quarantine of a store."""
 
     def __init__(self, database: Database, connections: Connections) -> None:
+        self._database = database
         self._dialect = database.dialect
         self._connections = connections
         of_id = update(quarantine).where(quarantine.c.id == bindparam("record"))
-        self._insert = Statement(database.insert_new(quarantine), self._dialect)
+        self._insert = database.inserting(quarantine, [quarantine.c.id])
         reopened: dict[str, Any] = {
             name: bindparam(name) for name in ("reason", "detail", "origin", "outcome", "settled_at")
         }
@@ -37,19 +39,20 @@ class Quarantine:
         """As :meth:`timeline.drivers.contract.QuarantineStore.put`."""
         if not records:
             return 0
-        rows = [_row(record) for record in records]
+        rows = [_row(record) for record in sorted(records, key=_id)]
         with self._connections.writing() as cursor:
-            self._insert.run_for_each(cursor, rows)
-            stored = cursor.rowcount
+            stored = self._insert.run(cursor, [[row[column.name] for column in quarantine.c] for row in rows])
             self._reopen.run_for_each(cursor, [{**row, "record": row["id"]} for row in rows])
             return stored + cursor.rowcount
 
-    def list(self, after: Quarantined | None, limit: int) -> Sequence[Quarantined]:
+    def list(self, after: Quarantined | None, limit: int, settled: bool) -> Sequence[Quarantined]:
         """As :meth:`timeline.drivers.contract.QuarantineStore.list`."""
         age = (quarantine.c.received_at, quarantine.c.id)
-        page = select(quarantine).where(quarantine.c.outcome.is_(None)).order_by(*age).limit(limit)
+        page = select(quarantine).order_by(*age).limit(limit)
+        if not settled:
+            page = page.where(quarantine.c.outcome.is_(None))
         if after is not None:
-            page = page.where(tuple_(*age) > tuple_(after.received_at, encode(after.id)))
+            page = page.where(self._database.beyond(age, (after.received_at, encode(after.id))))
         return self._records(page)
 
     def find(self, id: str) -> Sequence[Quarantined]:
@@ -66,6 +69,9 @@ class Quarantine:
     def _records(self, query: Select[Any]) -> Sequence[Quarantined]:
         with self._connections.reading() as cursor:
             return [_record(row) for row in Statement(query, self._dialect).run(cursor).fetchall()]
+
+
+_id = attrgetter("id")
 
 
 def _row(record: Quarantined) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, case, exists, null, select
+from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, case, exists, null, select, true
 
 from timeline.drivers.sql.codec import decode, encode, unpack_message_id
 from timeline.drivers.sql.connections import Connections
@@ -32,6 +32,8 @@ _ALWAYS, _NEVER = 2**63 - 1, -(2**63)
 _ROWS, _ROWS_WITH_BODIES = 500, 125
 """Rows that are fetched at a time where there may be many, and whose bodies and names are looked up together. A fleet
 takes a quarter longer with 2,000: they no longer lie in the cache of the processor."""
+_RESOURCES = 256
+"""Resources of which all rows are fetched with one statement."""
 
 _PHASES = {int(phase): phase for phase in Phase}
 _resource_id = itemgetter(7)
@@ -43,9 +45,10 @@ class Reading:
 
     def __init__(self, database: Database, connections: Connections) -> None:
         self._place = database.place
-        self._dialect = database.dialect
+        self._database = database
         self._connections = connections
         self._statements: dict[tuple[object, ...], Statement] = {}
+        self._find = database.finding([column for _, column in _SCOPE], resource.c.id)
         self._bodies = Lookup(database, body.c.id, body.c.data)
         self._names = Lookup(database, resource.c.id, resource.c.type, resource.c.source, resource.c.name)
         self._event_types = _EventTypes(database, connections)
@@ -67,20 +70,38 @@ class Reading:
             yield from self._events([(resources[0], rows)])
             return
         with self._connections.reading_at_once() as cursor:
-            each = ((one, self._of_resource(cursor, one, values, last_per_body)) for one in resources)
-            for some in _together(each, _ROWS):
-                yield from self._events(some)
+            for first in range(0, len(resources), _RESOURCES):
+                each = self._of_some(cursor, resources[first : first + _RESOURCES], values, last_per_body)
+                for some in _together(each, _ROWS):
+                    yield from self._events(some)
 
     def _of_resource(self, cursor: Cursor, one: Resource, values: dict[str, Any], last_per_body: bool) -> Rows:
         statement = self._statement(("type", "source", "id"), values, last_per_body)
         key = {"type": encode(one.type), "source": encode(one.source), "id": encode(one.id)}
         return list(statement.run(cursor, values | key).fetchall())
 
+    def _of_some(
+        self, cursor: Cursor, some: Sequence[Resource], values: dict[str, Any], last_per_body: bool
+    ) -> Iterator[tuple[Resource, Rows]]:
+        keys = {(encode(one.type), encode(one.source), encode(one.id)): one for one in some}
+        found = {id: keys[key] for key, id in self._find.run(cursor, list(keys)).items()}
+        if not found:
+            return
+        wanted, ids = self._database.one_of(stream.c.resource, list(found))
+        shape = ("one of", len(ids), values["known_before"] is not None, last_per_body)
+        if shape not in self._statements:
+            query = _of_streams(stream, wanted, values["known_before"] is not None, last_per_body)
+            self._statements[shape] = Statement(query, self._database.dialect)
+        rows: dict[int, Rows] = {id: [] for id in found}
+        for row in self._statements[shape].run(cursor, values | ids).fetchall():
+            rows[row[7]].append(row)
+        yield from ((found[id], of_one) for id, of_one in rows.items())
+
     def _of_scope(self, scope: Scope, values: dict[str, Any], last_per_body: bool) -> Iterator[Sequence[Event]]:
         given = {name: encode(text) for name, _ in _SCOPE if (text := getattr(scope, name)) is not None}
         statement = self._statement(tuple(given), values, last_per_body)
         number = _ROWS_WITH_BODIES if last_per_body else _ROWS
-        with self._connections.reading() as cursor:
+        with self._connections.streaming() as cursor:
             statement.run(cursor, values | given)
             rows = chain.from_iterable(iter(partial(cursor.fetchmany, number), []))
             each = ((id, list(of_one)) for id, of_one in groupby(rows, key=_resource_id))
@@ -127,21 +148,26 @@ class Reading:
         known = values["known_before"] is not None
         shape = (given, known, last_per_body)
         if shape not in self._statements:
-            self._statements[shape] = Statement(_select_events(given, known, last_per_body), self._dialect)
+            self._statements[shape] = Statement(_of_scope(given, known, last_per_body), self._database.dialect)
         return self._statements[shape]
 
 
-def _select_events(given: Sequence[str], known: bool, last_per_body: bool) -> Select[Any]:
+def _of_scope(given: Sequence[str], known: bool, last_per_body: bool) -> Select[Any]:
     """Rows in the order of resources where there are several.
 
     A database takes joins in the order that it likes; one that it cannot turn round (``+ 0``) it takes in ours. That is
     the order of the answer, so nothing is sorted, and the first row comes at once.
     """
     wanted = [column == bindparam(name) for name, column in _SCOPE if name in given]
-    of_interest = [event.c.occurred_at <= bindparam("until")]
+    streams = resource.join(stream, stream.c.resource == resource.c.id + 0)
+    chosen = _of_streams(streams, and_(true(), *wanted), known, last_per_body)
+    return chosen.order_by(resource.c.type, resource.c.source, resource.c.name) if len(given) < len(_SCOPE) else chosen
+
+
+def _of_streams(streams: FromClause, wanted: ColumnElement[bool], known: bool, last_per_body: bool) -> Select[Any]:
+    of_interest = [wanted, event.c.occurred_at <= bindparam("until")]
     if known:
         of_interest.append(event.c.recorded_at < bindparam("known_before"))
-    streams = resource.join(stream, stream.c.resource == resource.c.id + 0)
     columns: list[Any] = [event.c.occurred_at, event.c.phase, stream.c.body]
     columns += [event.c.recorded_at, event.c.event_type, event.c.message_id]
     if last_per_body:
@@ -150,10 +176,9 @@ def _select_events(given: Sequence[str], known: bool, last_per_body: bool) -> Se
         of_interest.append(event.c.occurred_at >= _since(known))
     else:
         columns.append(null())  # many rows have the same body: it is read once, apart
-    columns.append(resource.c.id)
+    columns.append(stream.c.resource)
     chosen = select(*columns).select_from(streams.join(event, event.c.stream == stream.c.id + 0))
-    chosen = chosen.where(*wanted, *of_interest)
-    return chosen.order_by(resource.c.type, resource.c.source, resource.c.name) if len(given) < len(_SCOPE) else chosen
+    return chosen.where(*of_interest)
 
 
 def _since(known: bool) -> ColumnElement[int]:

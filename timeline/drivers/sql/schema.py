@@ -17,7 +17,11 @@ check would cost each event a look-up.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, SmallInteger, Table
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Sequence, SmallInteger, Table
+from sqlalchemy.dialects.mysql import LONGBLOB, VARBINARY
+from sqlalchemy.types import TypeEngine
+
+from timeline.model import limits
 
 REVISION = "0002"
 """The revision of the schema that this program reads and writes."""
@@ -27,13 +31,30 @@ metadata = MetaData()
 # SQLite takes a column for its row id only where the type is spelled INTEGER
 _Id = BigInteger().with_variant(Integer(), "sqlite")
 
+
+# MariaDB asks how long what it is to find may be, and cuts other bytes at 64 KiB unless they are called long.
+def _short(most: int) -> TypeEngine[bytes]:
+    return LargeBinary().with_variant(VARBINARY(most), "mysql", "mariadb")
+
+
+_LONG = LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb")
+_NAME = _short(limits.NAME_BYTES)
+_ID = _short(limits.ID_BYTES)
+_PACKED_ID = _short(limits.ID_BYTES + 2)
+
+SEQUENCES = ("resource_id_seq", "body_id_seq", "event_stream_seq", "event_type_id_seq")
+"""Of a database with several writers: where the next ids come from, named after the column that they are for."""
+
+for _name in SEQUENCES:
+    Sequence(_name, metadata=metadata)
+
 resource = Table(
     "resource",
     metadata,
     Column("id", _Id, primary_key=True, autoincrement=False),
-    Column("type", LargeBinary, nullable=False),
-    Column("source", LargeBinary, nullable=False),
-    Column("name", LargeBinary, nullable=False),
+    Column("type", _NAME, nullable=False),
+    Column("source", _NAME, nullable=False),
+    Column("name", _ID, nullable=False),
     Index("resource_key", "type", "source", "name", unique=True),
 )
 """``name`` is the id that the resource has in the world."""
@@ -42,13 +63,13 @@ body = Table(
     "body",
     metadata,
     Column("id", _Id, primary_key=True, autoincrement=False),
-    Column("data", LargeBinary, nullable=False),
+    Column("data", _LONG, nullable=False),
 )
 
 body_digest = Table(
     "body_digest",
     metadata,
-    Column("digest", LargeBinary, primary_key=True),
+    Column("digest", _short(32), primary_key=True),
     Column("body", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -70,10 +91,10 @@ event = Table(
     metadata,
     Column("stream", BigInteger, primary_key=True, autoincrement=False),
     Column("occurred_at", BigInteger, primary_key=True, autoincrement=False),
-    Column("phase", SmallInteger, primary_key=True, autoincrement=False),
     Column("recorded_at", BigInteger, nullable=False),
     Column("event_type", Integer, nullable=False),
-    Column("message_id", LargeBinary),
+    Column("phase", SmallInteger, primary_key=True, autoincrement=False),
+    Column("message_id", _PACKED_ID),
     sqlite_with_rowid=False,
 )
 
@@ -81,7 +102,7 @@ event_type = Table(
     "event_type",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("name", LargeBinary, nullable=False),
+    Column("name", _ID, nullable=False),
     Index("event_type_name", "name", unique=True),
 )
 
@@ -99,8 +120,8 @@ change = Table(
     metadata,
     Column("writer", SmallInteger, primary_key=True, autoincrement=False),
     Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("mark", LargeBinary, nullable=False),
-    Column("resources", LargeBinary, nullable=False),
+    Column("mark", _short(8), nullable=False),
+    Column("resources", _LONG, nullable=False),
 )
 """To which resources an append added events: their ids, packed, since a row for each would cost an append a good deal
 of its time and room. ``number`` counts those of a writer. ``mark`` is random: it tells apart what has the same number
@@ -110,16 +131,16 @@ at any moment: the gap is noticed, and then anything may have changed."""
 quarantine = Table(
     "quarantine",
     metadata,
-    Column("id", LargeBinary, primary_key=True),
-    Column("reason", LargeBinary, nullable=False),
-    Column("detail", LargeBinary, nullable=False),
-    Column("origin", LargeBinary, nullable=False),
+    Column("id", _ID, primary_key=True),
+    Column("reason", _ID, nullable=False),
+    Column("detail", _LONG, nullable=False),
+    Column("origin", _LONG, nullable=False),
     Column("received_at", BigInteger, nullable=False),
-    Column("event_type", LargeBinary),
-    Column("message_id", LargeBinary),
+    Column("event_type", _LONG),
+    Column("message_id", _LONG),
     Column("size", BigInteger, nullable=False),
-    Column("data", LargeBinary, nullable=False),
-    Column("outcome", LargeBinary),
+    Column("data", _LONG, nullable=False),
+    Column("outcome", _ID),
     Column("settled_at", BigInteger),
     Index("quarantine_age", "received_at", "id"),
 )

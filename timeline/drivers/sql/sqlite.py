@@ -15,12 +15,14 @@ from typing import Any
 from urllib.parse import parse_qsl, quote
 
 import sqlalchemy
-from sqlalchemy import Column, Insert, NullPool, Table, create_engine, func, select
-from sqlalchemy.dialects.sqlite import dialect, insert
+from sqlalchemy import Column, ColumnElement, NullPool, Table, create_engine, func, select, tuple_
+from sqlalchemy.dialects.sqlite import dialect
 
 from timeline.drivers.sql.dbapi import Connection, Cursor
 from timeline.drivers.sql.driver import SqlDriver
 from timeline.drivers.sql.sqlite_errors import Translated, is_busy, is_forbidden
+from timeline.drivers.sql.sqlite_rows import SqliteFinding, SqliteInsertion
+from timeline.drivers.sql.statement import one_of_places
 from timeline.errors import StoreError, StoreForeign, StoreFull, StoreNotFound, StoreReadOnly, StoreUrlError
 
 TIMEOUT = 30.0
@@ -193,8 +195,23 @@ class Sqlite:
                     raise
                 sleep(0.01)
 
-    def insert_new(self, table: Table) -> Insert:
-        return insert(table).on_conflict_do_nothing(index_elements=table.primary_key)
+    def is_alive(self, connection: Connection) -> bool:
+        return True  # there is no server
+
+    def stream(self, connection: Connection) -> Cursor:
+        return connection.cursor()  # it reads as it is asked
+
+    def inserting(self, table: Table, key: Sequence[Column[Any]]) -> SqliteInsertion:
+        return SqliteInsertion(table, key, self.dialect)
+
+    def finding(self, key: Sequence[Column[Any]], id: Column[Any]) -> SqliteFinding:
+        return SqliteFinding(key, id, self.dialect)
+
+    def one_of(self, column: Column[Any], values: Sequence[int]) -> tuple[ColumnElement[bool], dict[str, Any]]:
+        return one_of_places(column, values)
+
+    def beyond(self, columns: Sequence[Column[Any]], values: Sequence[Any]) -> ColumnElement[bool]:
+        return tuple_(*columns) > tuple_(*values)
 
     def next_ids(self, cursor: Cursor, given_out: Column[Any], number: int) -> Sequence[int]:
         # nobody else writes until this transaction ends, and the column leads an index: this is one seek

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Dialect
+from sqlalchemy import Column, ColumnElement, Dialect, bindparam
 from sqlalchemy.sql import ClauseElement
 
 from timeline.drivers.sql.dbapi import Cursor
@@ -34,3 +34,14 @@ class Statement:
     def run_for_each(self, cursor: Cursor, rows: Sequence[Mapping[str, Any]]) -> None:
         """Execute it once with the values of each row."""
         cursor.executemany(self.text, [tuple([row[name] for name in self._names]) for row in rows])
+
+
+def one_of_places(column: Column[Any], values: Sequence[int]) -> tuple[ColumnElement[bool], dict[str, Any]]:
+    """That a column has one of these values, each a parameter; none of them is 0.
+
+    There are as many places as a power of two, so there are few statements.
+    """
+    places = 1 << (len(values) - 1).bit_length()
+    filled = [*values, *[0] * (places - len(values))]
+    given = {f"one_{place}": value for place, value in enumerate(filled)}
+    return column.in_([bindparam(name, type_=column.type) for name in given]), given
