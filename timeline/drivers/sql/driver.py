@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import chain
+from itertools import chain, count
+from random import uniform
+from time import sleep
+from typing import TypeVar
 
 from timeline.drivers.contract import Appended, Driver, Summary
 from timeline.drivers.sql import revision
 from timeline.drivers.sql.changes import Changes
 from timeline.drivers.sql.connections import Connections
 from timeline.drivers.sql.contents import Contents
-from timeline.drivers.sql.database import Database
+from timeline.drivers.sql.database import Conflict, ConnectionLost, Database
 from timeline.drivers.sql.quarantine import Quarantine
 from timeline.drivers.sql.reading import Reading
 from timeline.drivers.sql.writing import Writing
 from timeline.errors import StoreNotFound, StoreOutdated
 from timeline.model import Event, Outcome, Quarantined, Resource, Scope
+
+T = TypeVar("T")
+
+_TURNS = 20
+"""How often a transaction that others were in the way of is begun."""
 
 
 class SqlDriver(Driver):
@@ -57,8 +65,12 @@ class SqlDriver(Driver):
 
     def append(self, events: Iterable[Event]) -> Appended:
         batch = list(events)  # before the transaction: the iterable may be slow, and may raise
-        with self._database.translated():
-            return self._writing.append(batch)
+        try:
+            return self._written(lambda: self._writing.append(batch))
+        except ConnectionLost:
+            self._written(lambda: self._writing.append(batch))
+            # what the lost transaction had committed, the second has counted as duplicates
+            return Appended(events=None, bodies=None, duplicates=None)
 
     def events(
         self,
@@ -93,8 +105,11 @@ class SqlDriver(Driver):
 
     def put(self, records: Iterable[Quarantined]) -> int | None:
         given = list(records)
-        with self._database.translated():
-            return self._quarantine.put(given)
+        try:
+            return self._written(lambda: self._quarantine.put(given))
+        except ConnectionLost:
+            self._written(lambda: self._quarantine.put(given))
+            return None
 
     def list(
         self, *, after: Quarantined | None = None, limit: int = 1_000, settled: bool = False
@@ -107,5 +122,26 @@ class SqlDriver(Driver):
             return self._quarantine.find(id)
 
     def settle(self, id: str, outcome: Outcome, at: int) -> None:
-        with self._database.translated():
-            self._quarantine.settle(id, outcome, at)
+        try:
+            self._written(lambda: self._quarantine.settle(id, outcome, at))
+        except ConnectionLost:
+            self._written(lambda: self._quarantine.settle(id, outcome, at))
+
+    def _written(self, write: Callable[[], T]) -> T:
+        """What a transaction gives back, begun again for as long as it is others who are in the way.
+
+        Raises :class:`ConnectionLost` where nobody knows whether it was committed: all that is written here is
+        idempotent, so that it can be done again.
+        """
+        for turn in count(1):
+            try:
+                with self._database.translated():
+                    return write()
+            except ConnectionLost:
+                self._connections.close_idle()  # the others are lost too, or will be
+                raise
+            except Conflict:
+                if turn == _TURNS:
+                    raise
+                sleep(uniform(0, 0.002 * 2 ** min(turn, 8)))  # who is in the way would be so again
+        raise AssertionError("the last turn returns or raises")
