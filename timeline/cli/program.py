@@ -42,6 +42,8 @@ _COMMANDS = {
     "quarantine": ("quarantine", "Look at messages that could not be read, and read them again."),
     "definitions": ("definitions", "Look at definitions, and try them out."),
     "export": ("export", "Write out what a store holds."),
+    "copy": ("copy", "Copy a store into another, and compare the two."),
+    "check": ("check", "Look through a store for what cannot be right."),
 }
 """Each command, the module that it is in, and its one line of help: the list of commands loads none of them."""
 

@@ -81,6 +81,8 @@ class Damage(StrEnum):
     """Events, resources or records that do not come in their order, or come twice."""
     ANSWERS_DIFFER = "answers-differ"
     """Two ways of asking for the same give two answers."""
+    UNREADABLE = "unreadable"
+    """A question ended in :class:`~timeline.errors.StoreCorrupt`; what comes after that was not looked at."""
     DATABASE_DAMAGED = "database-damaged"
     """The database itself says that its files are damaged."""
 
