@@ -14,7 +14,7 @@ from threading import Lock
 import msgspec
 
 from timeline.drivers.contract import Appended, CheckedStore, Damage, Driver, Problem, Summary
-from timeline.errors import StoreUrlError
+from timeline.errors import StoreError, StoreUrlError
 from timeline.model import LIFE_BOUNDS, Event, Outcome, Phase, Quarantined, Resource, Scope, limits, order
 
 Key = tuple[int, int, bytes]
@@ -45,7 +45,14 @@ class MemoryDriver(Driver, CheckedStore):
     """A store in memory: always ready, and gone with the process."""
 
     def __init__(self, memory: Memory | None = None) -> None:
-        self._memory = memory or Memory()
+        self._held = memory or Memory()
+        self._closed = False
+
+    @property
+    def _memory(self) -> Memory:
+        if self._closed:
+            raise StoreError("the store was closed: open it again")
+        return self._held
 
     def prepare(self) -> None:
         pass  # there is no schema
@@ -132,7 +139,7 @@ class MemoryDriver(Driver, CheckedStore):
         )
 
     def close(self) -> None:
-        pass  # nothing was opened
+        self._closed = True
 
     def put(self, records: Iterable[Quarantined]) -> int | None:
         given = list(records)

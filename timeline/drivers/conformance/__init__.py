@@ -16,16 +16,22 @@ store, and the rest is inherited::
 
 from __future__ import annotations
 
+from timeline.drivers.conformance.amounts import Amounts
 from timeline.drivers.conformance.appending import Appending
 from timeline.drivers.conformance.changing import Changing
 from timeline.drivers.conformance.concurrency import Concurrency
 from timeline.drivers.conformance.identity import Identity
+from timeline.drivers.conformance.knowing import Knowing
 from timeline.drivers.conformance.processes import Processes
 from timeline.drivers.conformance.quarantine import Quarantining
 from timeline.drivers.conformance.reading import Reading
+from timeline.drivers.conformance.refusing import Refusing
+from timeline.drivers.conformance.restarting import Restarting
 
 __all__ = ["DriverConformance"]
 
 
-class DriverConformance(Appending, Reading, Changing, Concurrency, Processes, Identity, Quarantining):
+class DriverConformance(
+    Appending, Reading, Knowing, Changing, Concurrency, Processes, Restarting, Amounts, Identity, Quarantining, Refusing
+):
     """Everything that a driver owes. Override :meth:`store`, and nothing else."""

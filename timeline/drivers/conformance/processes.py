@@ -84,17 +84,8 @@ class Processes(OnAStore):
 
     def test_processes_may_prepare_at_once(self) -> None:
         self._needs_processes()
-
-        def prepare(turn: int) -> Callable[[Tell], None]:
-            def work(tell: Tell) -> None:
-                with closing(open()) as own:
-                    own.prepare()
-                    own.append([event(turn)])
-
-            return work
-
         with self.store() as open:
-            together([prepare(turn) for turn in range(4)])
+            together([_preparing(open, turn) for turn in range(4)])
             with closing(open()) as driver:
                 driver.prepare()
                 assert list(driver.events([VM])) == [event(turn) for turn in range(4)]
@@ -134,6 +125,15 @@ def _writing(open: Open, batches: Sequence[Sequence[Event]]) -> Callable[[Tell],
         with closing(open()) as own:
             for batch in batches:
                 tell(str(own.append(batch).events))
+
+    return work
+
+
+def _preparing(open: Open, turn: int) -> Callable[[Tell], None]:
+    def work(tell: Tell) -> None:
+        with closing(open()) as own:
+            own.prepare()
+            own.append([event(turn)])
 
     return work
 

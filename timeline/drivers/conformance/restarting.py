@@ -1,0 +1,145 @@
+"""A server that is killed and started again, between writes and in the midst of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from functools import partial
+from itertools import chain
+from queue import SimpleQueue
+from random import Random
+from typing import TypeVar
+
+import pytest
+
+from timeline.drivers.conformance.history import VM, event, number, wanted
+from timeline.drivers.conformance.quarantine import record
+from timeline.drivers.conformance.refusing import CALLS, refuses
+from timeline.drivers.conformance.store import OnAStore, Server
+from timeline.drivers.contract import Driver
+from timeline.errors import StoreError, StoreUnavailable
+from timeline.model import Event, Outcome, Resource, Scope
+
+T = TypeVar("T")
+KILLED = 5
+_BATCHES = 200
+
+
+class Restarting(OnAStore):
+    """What was acknowledged is safe, what was not is sent again, and the same driver goes on."""
+
+    def test_a_server_killed_between_writes_has_all_that_was_acknowledged(self) -> None:
+        with self._a_server() as server, closing(server.open()) as driver:
+            driver.prepare()
+            history = [event(at, at % 9, of=number(at % 7)) for at in range(300)]
+            driver.append(history[:150])
+            driver.put([record("aa"), record("bb")])
+            driver.settle("aa", Outcome.STORED, 9)
+            token = driver.version()
+            driver.append(history[150:200])
+            server.kill()
+            server.start()
+            found = _at_the_second_call(partial(_events, driver, Scope()))
+            assert found == wanted(history[:200])
+            assert list(driver.list()) == [record("bb")]
+            assert driver.find("aa")[0].outcome is Outcome.STORED
+            changed = driver.changed(token)
+            assert changed is None or {one.resource for one in history[150:200]} <= set(changed)
+            again = driver.append(history)
+            assert again.events in (100, None)
+            assert again.bodies in (0, None)
+            with closing(server.open()) as another:
+                for reader in (driver, another):
+                    assert list(reader.events(Scope())) == wanted(history)
+
+    def test_while_its_server_is_gone_a_driver_is_told_so_by_every_call_and_then_goes_on(self) -> None:
+        with self._a_server() as server, closing(server.open()) as driver, closing(server.open()) as idle:
+            driver.prepare()
+            everybody = [number(n) for n in range(2_500)]
+            driver.append([event(1, of=one) for one in everybody])
+            idle.version()
+            answer = driver.events(Scope())
+            seen = [next(answer)]
+            server.kill()
+            try:
+                seen += answer
+            except StoreError:
+                pass
+            else:
+                assert [one.resource for one in seen] == everybody, "an answer that broke off passed for a whole one"
+            with closing(server.open()) as late:
+                for one in (driver, late):
+                    for name, call in CALLS.items():
+                        refuses(one, name, call, StoreUnavailable)
+                server.start()
+                for one in (driver, late, idle):
+                    assert _at_the_second_call(partial(_events, one, [everybody[0]])) == [event(1, of=everybody[0])]
+                    # none of the calls that were refused has left anything
+                    assert _events(one, [VM]) == []
+                    assert list(one.list()) == []
+                driver.append([event(1)])
+                assert _events(late, [VM]) == _events(idle, [VM]) == [event(1)]
+
+    def test_a_server_killed_in_the_midst_of_writes_loses_nothing_that_was_acknowledged(self) -> None:
+        rng = Random("midst")
+        with self._a_server() as server, closing(server.open()) as driver:
+            driver.prepare()
+            before: list[Event] = []
+            for turn in range(KILLED):
+                batches = [[event(at, turn, of=number(n)) for n in range(20)] for at in range(_BATCHES)]
+                acknowledged = _killed_while_writing(server, driver, batches, after=rng.randint(1, 20))
+                surely = wanted([*before, *chain.from_iterable(batches[:acknowledged])])
+                perhaps = wanted([*surely, *chain.from_iterable(batches[acknowledged : acknowledged + 1])])
+                stored = _at_the_second_call(partial(_events, driver, Scope()))
+                assert [one for one in surely if one not in stored] == [], "what was acknowledged is gone"
+                assert stored == [one for one in perhaps if one in stored], "more than was sent"
+                assert len(stored) % 20 == 0 or not self.transactions, "half of an append"
+                for batch in batches:
+                    driver.append(batch)
+                before += chain.from_iterable(batches)
+                assert list(driver.events(Scope())) == wanted(before)
+                assert driver.summary().events == len(before)
+
+    @contextmanager
+    def _a_server(self) -> Iterator[Server]:
+        server = self.server()
+        if server is None:
+            pytest.skip("a store without a server that could be killed")
+        with server as running:
+            yield running
+
+
+def _killed_while_writing(server: Server, driver: Driver, batches: list[list[Event]], *, after: int) -> int:
+    """How many batches were acknowledged, of those that were being written when the server was killed."""
+    acknowledged: SimpleQueue[int] = SimpleQueue()
+
+    def write() -> int:
+        for turn, batch in enumerate(batches):
+            try:
+                driver.append(batch)
+            except StoreError:
+                return turn
+            acknowledged.put(turn)
+        return len(batches)
+
+    with ThreadPoolExecutor() as pool:
+        written = pool.submit(write)
+        while acknowledged.get(timeout=60) < after:
+            pass
+        server.kill()
+        stored = written.result()
+    server.start()
+    return stored
+
+
+def _at_the_second_call(call: Callable[[], T]) -> T:
+    """The answer; the first call after a restart may find that the connection is gone."""
+    try:
+        return call()
+    except StoreUnavailable:
+        return call()
+
+
+def _events(driver: Driver, which: Scope | list[Resource]) -> list[Event]:
+    return list(driver.events(which))
