@@ -17,11 +17,12 @@ from sqlalchemy.sql import ClauseElement
 
 from timeline import clock
 from timeline.drivers.contract import Damage, Problem
-from timeline.drivers.sql.codec import decode, unpack_message_id
+from timeline.drivers.sql.codec import decode, pack_message_id, unpack_message_id
 from timeline.drivers.sql.connections import Connections
 from timeline.drivers.sql.database import Database
 from timeline.drivers.sql.schema import body, body_digest, event, event_type, quarantine, resource, stream
 from timeline.drivers.sql.statement import Statement
+from timeline.errors import StoreCorrupt
 from timeline.model import LIFE_BOUNDS, Outcome, Phase, Resource
 
 Row = Sequence[Any]
@@ -159,7 +160,7 @@ class Checking:
                 odd.append(f"no phase has the number {phase}")
             if not _in_range(occurred_at) or not _in_range(recorded_at):
                 odd.append("a time is not between the years 1 and 9999")
-            if message_id is not None and not _readable(unpack_message_id, message_id):
+            if message_id is not None and not _readable(_unpacked, message_id):
                 odd.append("the message id cannot be read")
             if odd:
                 detail = f"the event of {_time(occurred_at)} in stream {number}: {', '.join(odd)}"
@@ -224,9 +225,14 @@ def _resource(named: Sequence[Any]) -> Resource | None:
 def _readable(read: Callable[[bytes], object], data: object) -> bool:
     try:
         read(data)  # type: ignore[arg-type]  # SQLite may hold anything anywhere: that is what is asked
-    except (AttributeError, IndexError, TypeError, ValueError):
+    except (AttributeError, IndexError, StoreCorrupt, TypeError, ValueError):
         return False
     return True
+
+
+def _unpacked(message_id: bytes) -> None:
+    if pack_message_id(unpack_message_id(message_id)) != message_id:
+        raise ValueError("it was not packed like this")
 
 
 def _in_range(time: object) -> bool:
