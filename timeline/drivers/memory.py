@@ -14,6 +14,7 @@ from threading import Lock
 import msgspec
 
 from timeline.drivers.contract import Appended, CheckedStore, Damage, Driver, Problem, Summary
+from timeline.drivers.limits import within_limits
 from timeline.errors import StoreError, StoreUrlError
 from timeline.model import LIFE_BOUNDS, Event, Outcome, Phase, Quarantined, Resource, Scope, limits, order
 
@@ -58,7 +59,7 @@ class MemoryDriver(Driver, CheckedStore):
         pass  # there is no schema
 
     def append(self, events: Iterable[Event]) -> Appended:
-        given = list(events)  # before anything is stored: the iterable may raise
+        given = within_limits(events)  # before anything is stored: the iterable may raise
         with self._memory.lock:
             known, new, changed = len(self._memory.bodies), 0, set()
             for event in given:

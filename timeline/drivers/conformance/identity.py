@@ -95,6 +95,46 @@ class Identity(OnAStore):
             assert found == {resource: at for at, resource in enumerate(resources)}
             assert [one.resource.id for one in driver.events(Scope(type="a", source="a "))] == ["a", "b"]
 
+    def test_odd_names_are_kept_apart_in_every_combination_and_at_every_length(self) -> None:
+        names = [
+            "a",
+            "a\0",
+            "\0a",
+            "$a",
+            "a.b",
+            "ÿ",
+            "😀",
+            "ÿ" * (limits.NAME_BYTES // 2),
+            "😀" * (limits.NAME_BYTES // 4),
+        ]
+        odd = ["\0", "$", ".", "a", "b.a", "ÿ", "😀", "\0$.ÿ😀"]
+        ids = odd + [(one * 512).encode()[:length].decode(errors="ignore") for one in odd for length in (255, 512)]
+        resources = [
+            Resource(type=type, source=source, id=id)
+            for type, source in product(names, ["", *names])
+            for id in (ids if type == source or not source else odd[:5])
+        ]
+        history = [event(at, ["x", "y"][at % 2], of=one) for one in resources for at in (-1, 1)]
+        with self.driver() as driver:
+            driver.append(history[::-1])
+            expected = sorted(resources, key=lambda one: (one.type.encode(), one.source.encode(), one.id.encode()))
+            found = list(driver.events(Scope()))
+            assert [(one.resource, one.occurred_at) for one in found] == [
+                (one, at) for one in expected for at in (-1, 1)
+            ]
+            assert list(driver.events(Scope(), last_per_body=True, until=0)) == found[::2]
+            listed: list[Resource] = []
+            while page := driver.resources(Scope(), after=listed[-1] if listed else None, limit=97):
+                listed += page
+            assert listed == expected
+            for type, source in product(names, names):
+                own = [one for one in expected if (one.type, one.source) == (type, source)]
+                assert list(driver.resources(Scope(type=type, source=source))) == own
+            for one in resources[::7]:
+                assert [each.occurred_at for each in driver.events([one])] == [-1, 1]
+            some = resources[::3]
+            assert {each.resource for each in driver.events(some, until=0)} == set(some)
+
     def test_pages_go_on_after_any_id(self) -> None:
         with self.driver() as driver:
             driver.append([event(1, of=Resource(type="instance", id=text)) for text in TEXTS])
