@@ -142,16 +142,22 @@ def test_a_page_that_was_overwritten_is_told(filled: Path, page: int) -> None:
     ("spoil", "says"),
     [
         (lambda: None, "no store is there yet"),
-        (lambda: Path("timeline.db").write_text("precious"), "this is no SQLite database"),
         (lambda: damaged("CREATE TABLE accounts (x)"), "was not made by this program"),
     ],
-    ids=["none", "text", "another"],
+    ids=["none", "another"],
 )
 def test_what_is_no_store_is_a_sentence(folder: Path, spoil: Callable[[], object], says: str) -> None:
     spoil()
     ran = run("check")
     assert (ran.code, ran.out) == (1, "")
     assert says in ran.err
+
+
+def test_a_file_that_is_no_database_is_one_problem(folder: Path) -> None:
+    Path("timeline.db").write_text("precious")
+    (line,) = run("check").lines
+    assert line["problem"] == "unreadable"
+    assert "this is no SQLite database, or a damaged one" in line["detail"]
 
 
 @pytest.mark.parametrize(("revision", "says"), [("0001", "older than"), ("9999", "newer than")])

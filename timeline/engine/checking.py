@@ -43,10 +43,15 @@ class Check:
         driver = self._driver
         if not isinstance(driver, CheckedStore):
             raise StoreError("the driver of this store cannot check it: a newer one may")
-        driver.version()  # if there is no store, or one of another schema, nothing of it can be looked at
-        yield from _told(driver.check())
-        yield from _told(self._events())
-        yield from _told(self._records())
+        ended = set[str]()
+        for problems in (driver.check(), self._events(), self._records()):
+            try:
+                yield from problems
+            except StoreCorrupt as error:
+                # a file that is damaged all over ends each of them with the same words
+                if str(error) not in ended:
+                    yield Problem(damage=Damage.UNREADABLE, detail=str(error))
+                ended.add(str(error))
 
     def _events(self) -> Iterator[Problem]:
         """Events in order, each once, of bodies that are canonical; the same resources and numbers however asked."""
@@ -129,14 +134,6 @@ class Check:
         while page := self._driver.list(after=after, limit=_RECORDS, settled=True):
             yield from page
             after = page[-1]
-
-
-def _told(problems: Iterator[Problem]) -> Iterator[Problem]:
-    """Problems, and as the last one the error that a damaged store ends them with."""
-    try:
-        yield from problems
-    except StoreCorrupt as error:
-        yield Problem(damage=Damage.UNREADABLE, detail=str(error))
 
 
 def _wrong_with(body: Body) -> str:
