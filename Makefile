@@ -6,14 +6,18 @@ BIN := $(VENV)/bin
 BUILT_FROM := setup.py pyproject.toml $(wildcard timeline/replay/join/*.c timeline/replay/join/*.h)
 # More words for the program that the target runs: make test ARGS="-k ambiguous -x"
 ARGS ?=
+# The servers to install; none named means all
+SERVERS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test packaging lint bench bench-long docs clean
+.PHONY: help demo test servers test-servers packaging lint bench bench-long docs clean
 
 help:
 	@echo "make demo       the main job on a file of notifications"
-	@echo "make test       the tests, but for the packaging test"
+	@echo "make test       the tests, but for the packaging test, on the servers that are there"
+	@echo "make servers    install the servers that tests use: as the superuser of a Debian"
+	@echo "make test-servers  the same, and the tests of every driver on them"
 	@echo "make packaging  the packaging test: wheel, editable install, bare checkout"
 	@echo "make lint       layout, likely mistakes, types, import contracts"
 	@echo "make bench      speed and memory, with their floors"
@@ -26,6 +30,12 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n auto $(ARGS)
+
+servers: $(VENV)/installed-test
+	$(BIN)/python -m tests.servers install $(SERVERS)
+
+test-servers: servers
+	TIMELINE_TEST_SERVERS_REQUIRED=1 $(BIN)/python -m pytest -n auto tests/drivers tests/servers $(ARGS)
 
 packaging: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m packaging tests/packaging $(ARGS)
@@ -46,7 +56,8 @@ docs: $(VENV)/installed-docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html $(ARGS)
 
 clean:
-	rm -rf $(VENV) build dist docs/_build *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	[ ! -d .servers ] || [ ! -x $(BIN)/python ] || $(BIN)/python -m tests.servers stop
+	rm -rf $(VENV) .servers build dist docs/_build *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	rm -f timeline/replay/join/*.so
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
