@@ -7,9 +7,8 @@ matter what others commit meanwhile.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from hashlib import sha256
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import and_, func, or_, select
@@ -203,7 +202,8 @@ class Checking:
         """The rows of a whole table, so many fetched together."""
         with self._connections.streaming() as cursor:
             Statement(query, self._dialect).run(cursor)
-            yield from chain.from_iterable(iter(partial(cursor.fetchmany, together), []))
+            while rows := cursor.fetchmany(together):
+                yield from rows
 
 
 def _missing(detail: str) -> Problem:
