@@ -58,14 +58,15 @@ class Amounts(OnAStore):
             for first in range(0, len(there), _BATCH):
                 writer.append([event(1, of=one) for one in there[first : first + _BATCH]])
             done = Flag()
-            meanwhile = pool.submit(_write_between, writer, self.many_resources, done)
+            meanwhile = pool.submit(_write_between, writer, self.many_resources // 2, done)
             try:
                 listed: list[Resource] = []
                 page = reader.resources(Scope(), limit=700)
                 while page:
                     listed += page
-                    # one before the page, one at its end, and one far behind it
-                    writer.append([event(1, of=_between(one)) for one in (page[0], page[-1], there[-1])])
+                    # before the page, far behind it, and now and then at its end
+                    places = [page[0], there[-1], page[-1]][: 2 + len(listed) // 700 % 2]
+                    writer.append([event(1, of=_between(one)) for one in places])
                     assert len(page) <= 700
                     page = reader.resources(Scope(), after=page[-1], limit=700)
             finally:
@@ -115,7 +116,10 @@ class Amounts(OnAStore):
 
 
 def _write_between(driver: Driver, resources: int, done: Flag) -> set[Resource]:
-    """Add resources between those that are there, and events of those, until there is enough; those that were added."""
+    """Add resources among the first of those that are there, and events of these, until it is enough; what was added.
+
+    Among the last, so that it is known what stands there, only the reader's own are added.
+    """
     rng = Random("meanwhile")
     added: set[Resource] = set()
     turn = 0
