@@ -70,7 +70,11 @@ class Processes(OnAStore):
             for turn in range(KILLED):
                 batches = [[event(at, turn, of=number(n)) for n in range(20)] for at in range(1_000)]
                 child = Child(_writing(open, batches))
-                acknowledged = len([child.line() for _ in range(rng.randint(1, 12))]) + len(child.kill())
+                acknowledged = len([child.line() for _ in range(rng.randint(1, 12))])
+                with closing(open()) as driver:  # reads take about as long as writes: it is killed anywhere in one
+                    for _ in range(rng.randrange(6)):
+                        driver.version()
+                acknowledged += len(child.kill())
                 surely = [*before, *chain.from_iterable(batches[:acknowledged])]
                 perhaps = [*surely, *chain.from_iterable(batches[acknowledged : acknowledged + 1])]
                 with closing(open()) as driver:
@@ -78,7 +82,8 @@ class Processes(OnAStore):
                     assert [one for one in wanted(surely) if one not in stored] == [], "what was acknowledged is gone"
                     assert stored == [one for one in wanted(perhaps) if one in stored], "more than was sent"
                     assert len(stored) % 20 == 0 or not self.transactions, "half of an append"
-                    driver.append(perhaps)
+                    for batch in batches[: acknowledged + 1]:
+                        driver.append(batch)
                     assert list(driver.events(Scope())) == wanted(perhaps)
                 before = perhaps
 
