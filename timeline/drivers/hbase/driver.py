@@ -43,7 +43,9 @@ class HbaseDriver(Driver):
         schema.prepare(self._connections.url, self._connections.translated)
 
     def append(self, events: Iterable[Event]) -> Appended:
-        self._writing.append(within_limits(events))  # the iterable may be slow, and may raise: before anything is stored
+        self._writing.append(
+            within_limits(events)
+        )  # first the iterable, which may raise
         return Appended(events=None, bodies=None, duplicates=None)
 
     def events(

@@ -118,7 +118,7 @@ class Translated:
             return StoreCorrupt(f"{place}: HBase says that its files are damaged ({said}); restore a backup")
         if "read only" in whole or "read-only" in whole:
             return StoreReadOnly(f"{place}: the tables can be read only ({said})")
-        if isinstance(error, AlreadyExists):
+        if is_table_there(error):
             return StoreBusy(f"{place}: another process makes the same tables; try again")
         if _NOT_NOW.search(whole):
             return StoreUnavailable(
@@ -132,6 +132,11 @@ class Translated:
 def is_no_table(error: BaseException) -> bool:
     """Whether HBase says that there is no such table."""
     return _NO_TABLE.search(_message(error)) is not None
+
+
+def is_table_there(error: BaseException) -> bool:
+    """Whether HBase says that a table is there already, or is just being made."""
+    return isinstance(error, AlreadyExists) or "TableExistsException" in _message(error)
 
 
 def _message(error: BaseException) -> str:

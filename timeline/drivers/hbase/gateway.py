@@ -17,7 +17,7 @@ from happybase.table import TScan
 from Hbase_thrift import AlreadyExists, IOError  # type: ignore[import-not-found]
 
 from timeline.drivers.hbase.codec import FAMILY
-from timeline.drivers.hbase.errors import is_no_table
+from timeline.drivers.hbase.errors import is_no_table, is_table_there
 from timeline.drivers.hbase.url import HbaseUrl
 
 Cells: TypeAlias = dict[bytes, bytes]
@@ -90,7 +90,9 @@ class Gateway:
         family = ColumnDescriptor(name=FAMILY, maxVersions=1, blockCacheEnabled=True, bloomFilterType="ROW")
         try:
             self._client.createTable(self._table(table), [family])
-        except AlreadyExists:
+        except (AlreadyExists, IOError) as error:
+            if not is_table_there(error):
+                raise
             return False
         return True
 

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from heapq import merge
-from itertools import chain, groupby
+from itertools import groupby
 from operator import itemgetter
 from typing import TypeAlias
 
@@ -69,7 +69,7 @@ class Reading:
         if isinstance(which, Scope):
             each = self._of_scope(which, choice)
         else:
-            each = chain.from_iterable(self._of_salts([name_of(one) for one in which], choice))
+            each = self._of_some([name_of(one) for one in which], choice)
         bodies: dict[bytes, Body] = {}
         for some in _together(each):
             wanted = {row[1 : 1 + REFERENCE_BYTES] for _, parts in some for row, _ in parts}
@@ -82,7 +82,7 @@ class Reading:
         """The rows of the resources in a scope, in their order."""
         if scope.id is not None or len(few := self._listing.names(scope, None, _FEW)) < _FEW:
             names = list(self._listing.all_names(scope)) if scope.id is not None else few
-            yield from merge(*self._of_salts(names, choice), key=itemgetter(0))
+            yield from self._of_some(names, choice)
             return
         for prefix in self._listing.prefixes(scope):
             stop = after_all(prefix) if prefix else b"\xff"
@@ -91,10 +91,11 @@ class Reading:
             ]
             yield from merge(*salts, key=itemgetter(0))
 
-    def _of_salts(self, names: Iterable[bytes], choice: _Choice) -> list[Iterator[tuple[bytes, Parts]]]:
-        """The rows of some resources, for each salt that they have."""
+    def _of_some(self, names: Iterable[bytes], choice: _Choice) -> Iterator[tuple[bytes, Parts]]:
+        """The rows of some resources, in their order."""
         wanted = sorted({salted(name) for name in names})
-        return [self._of_salt(list(of_salt), choice) for _, of_salt in groupby(wanted, key=itemgetter(0))]
+        salts = [self._of_salt(list(of_salt), choice) for _, of_salt in groupby(wanted, key=itemgetter(0))]
+        return merge(*salts, key=itemgetter(0))
 
     def _of_salt(self, wanted: list[bytes], choice: _Choice) -> Iterator[tuple[bytes, Parts]]:
         """The rows of resources of one salt. What lies between two of them is passed over or not, as is the quicker."""

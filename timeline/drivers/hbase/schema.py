@@ -84,15 +84,15 @@ def prepare(url: HbaseUrl, translated: Translated) -> None:
     with translated:
         gateway = Gateway(url)
         try:
-            there = _check_families(gateway, url)
-            if META in there and _stored_revision(gateway, url) is not None:
-                if len(there) < len(TABLES):
-                    raise StoreForeign(_foreign(url, "tables of ours are missing"))
-                check(gateway, url)
-                return
-            missing = [table for table in TABLES if table not in there]
+            if META in _check_families(gateway, url):
+                _wait_for(gateway, url, META)
+                if _stored_revision(gateway, url) is not None:
+                    if len(_check_families(gateway, url)) < len(TABLES):
+                        raise StoreForeign(_foreign(url, "tables of ours are missing"))
+                    check(gateway, url)
+                    return
             with ThreadPoolExecutor(len(TABLES)) as pool:  # each takes its second
-                list(pool.map(lambda table: _create(url, translated, table), missing))
+                list(pool.map(lambda table: _create(url, translated, table), TABLES))
             gateway.swap(META, change_row(0), MARK, None, os.urandom(MARK_BYTES))
             gateway.swap(META, SCHEMA, ROW, None, REVISION.encode())
         finally:
@@ -133,15 +133,20 @@ def _create(url: HbaseUrl, translated: Translated, table: str) -> None:
     with translated:
         gateway = Gateway(url)
         try:
-            if gateway.create(table):
+            if gateway.families(table) is None and gateway.create(table):
                 return
-            until = monotonic() + url.timeout
-            while not gateway.is_ready(table):  # another process makes it just now
-                if monotonic() > until:
-                    raise StoreBusy(f"{url.place}: another process makes the table {url.prefix}_{table}; try again")
-                sleep(_POLL_SECONDS)
+            _wait_for(gateway, url, table)
         finally:
             gateway.close()
+
+
+def _wait_for(gateway: Gateway, url: HbaseUrl, table: str) -> None:
+    """Wait until a table can be read, which another process may just be making."""
+    until = monotonic() + url.timeout
+    while not gateway.is_ready(table):
+        if monotonic() > until:
+            raise StoreBusy(f"{url.place}: another process makes the table {url.prefix}_{table}; try again")
+        sleep(_POLL_SECONDS)
 
 
 def _foreign(url: HbaseUrl, why: str) -> str:
