@@ -1,0 +1,117 @@
+"""What is new since a token: the last appends that added events, and those that have not come to their end.
+
+There is no transaction in which an append could be counted together with its events. So it says beforehand of which
+resources it will add events (``appends``). When they are stored it takes the next number (``changes``), and is no
+longer among the others. Who reads looks at those that are under way first, and at the numbers after that: an append
+that is over by the first look has its number by the second.
+
+A token is the last number and its mark. While any append is under way it is followed by chance, so that it never equals
+another: events may come with no change of the number yet.
+
+A writer that is killed stays among those that are under way. All answers are right, but its resources are read again
+each time; so after an hour some other append gives it a number, in its place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from secrets import token_hex
+
+from bson.int64 import Int64
+from pymongo.errors import DuplicateKeyError
+
+from timeline import clock
+from timeline.drivers.mongodb import keys
+from timeline.drivers.mongodb.codec import time
+from timeline.drivers.mongodb.connection import Connection, Documents
+from timeline.drivers.mongodb.schema import Document
+from timeline.model import Resource
+
+KEPT = 4_096
+"""Changes that are kept. Who was away for longer reads everything again, which costs no more by then."""
+
+TIDIED = 64
+"""Every so many changes those beyond are removed, and the appends looked for that will never come to their end."""
+
+ABANDONED = 3_600 * clock.SECOND
+"""An append that began so long ago is that of a writer which was killed."""
+
+_TOKEN = re.compile(r"(?P<number>[0-9]{1,18})\.(?P<mark>[0-9a-f]{16})(?:\.[0-9a-f]{16})?", re.ASCII)
+
+
+class Changes:
+    """The version of a store, and what has changed since."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def last(self) -> tuple[int, str]:
+        """The number and the mark of the last change.
+
+        Raises :class:`~timeline.errors.StoreNotFound` where there is none: ``prepare`` has made one, so that the
+        database was removed under us.
+        """
+        found = self._changes.find_one({}, {"mark": 1}, sort=[("_id", -1)])
+        if found is None:
+            raise self._connection.schema.not_found()
+        return int(found["_id"]), str(found["mark"])
+
+    def begin(self, resources: Iterable[str]) -> str:
+        """Say that events of these resources, by their keys, may come from now on; what the append is called."""
+        name = token_hex(16)
+        began = {"_id": name, "began": time(clock.now()), "resources": list(resources)}
+        self._connection["appends"].insert_one(began)
+        return name
+
+    def note(self, resources: Iterable[str], last: int) -> int:
+        """Give the next number to an append that added events; ``last`` is the last number that is known."""
+        named = list(resources)
+        while True:
+            try:
+                self._changes.insert_one({"_id": Int64(last + 1), "mark": token_hex(8), "resources": named})
+                return last + 1
+            except DuplicateKeyError:
+                last = self.last()[0]
+
+    def end(self, names: Collection[str]) -> None:
+        """Say that nothing more comes of these appends."""
+        # Not durable: one that comes back has its resources read again, for an hour
+        self._connection.passing("appends").delete_many({"_id": {"$in": list(names)}})
+
+    def tidy(self, number: int) -> None:
+        """Remove what nobody will ask for, and end the appends of writers that were killed."""
+        self._connection.passing("changes").delete_many({"_id": {"$lte": Int64(number - KEPT)}})
+        before = {"began": {"$lte": time(clock.now() - ABANDONED)}}
+        abandoned = list(self._connection["appends"].find(before))
+        if abandoned:
+            self.note(_union(abandoned), number)
+            self.end([one["_id"] for one in abandoned])
+
+    def version(self) -> str:
+        """As :meth:`timeline.drivers.contract.EventStore.version`."""
+        under_way = self._connection["appends"].find_one({}, {"_id": 1})
+        number, mark = self.last()
+        return f"{number}.{mark}" if under_way is None else f"{number}.{mark}.{token_hex(8)}"
+
+    def changed(self, since: str) -> Collection[Resource] | None:
+        """As :meth:`timeline.drivers.contract.EventStore.changed`."""
+        under_way = list(self._connection["appends"].find({}))
+        token = _TOKEN.fullmatch(since)
+        if token is None:
+            return None
+        number = int(token["number"])
+        found = list(self._changes.find({"_id": {"$gte": Int64(number)}}).sort("_id", 1))
+        if not found or found[0]["_id"] != number or found[0]["mark"] != token["mark"]:
+            return None
+        if found[-1]["_id"] != number + len(found) - 1:
+            return None
+        return [keys.resource_of(key) for key in sorted(_union([*found[1:], *under_way]))]
+
+    @property
+    def _changes(self) -> Documents:
+        return self._connection["changes"]
+
+
+def _union(documents: Iterable[Document]) -> set[str]:
+    return {key for document in documents for key in document["resources"]}
