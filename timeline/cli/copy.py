@@ -17,12 +17,7 @@ if TYPE_CHECKING:
     from timeline.engine.copying import Copied, Progress
 
 
-@click.command(
-    epilog=examples(
-        "timeline init --store postgresql://timeline@db/timeline",
-        "timeline copy --from sqlite:///timeline.db --to postgresql://timeline@db/timeline",
-    )
-)
+@click.command(epilog=examples("timeline copy --from sqlite:///timeline.db --to postgresql://timeline@db/timeline"))
 @click.option("--from", "source", metavar="URL", required=True, help="The store that is read. It is not changed.")
 @click.option("--to", "target", metavar="URL", required=True, help="The store that is added to; init has made it.")
 @format_option
