@@ -33,7 +33,7 @@ _ASKED_AFTER = 1.0
 _SESSION = (
     # strict, or values that do not fit are cut; and with as many warnings as a statement has rows: all are looked at
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', max_error_count = 65535, "
-    "innodb_lock_wait_timeout = 30, autocommit = 1"
+    "innodb_lock_wait_timeout = 30"
 )
 _READING = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 _WRITING = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
@@ -106,6 +106,7 @@ class Mariadb:
                 password=self._url.password or "",
                 database=self._url.database,
                 charset="utf8mb4",
+                autocommit=True,
                 init_command=_SESSION,
                 connect_timeout=min(self._timeout, 10),
                 read_timeout=self._timeout + 5,  # the server says that a lock is not to be had before we stop to listen
@@ -146,7 +147,7 @@ class Mariadb:
         return True
 
     def stream(self, connection: Connection) -> Cursor:
-        return cast(Cursor, cast(_Connection, connection).cursor(SSCursor))
+        return cast(Cursor, cast(_Connection, connection).cursor(_Stream))
 
     def tables(self, cursor: Cursor) -> set[str]:
         cursor.execute(
@@ -202,3 +203,15 @@ class _Connection(pymysql.Connection):
     def close(self) -> None:
         if self.open:
             super().close()
+
+
+class _Stream(SSCursor):
+    """A cursor that leaves the rows at the server until they are asked for."""
+
+    def close(self) -> None:
+        # one that was abandoned would read to its end, also where its connection is closed for just that
+        if self.connection is not None and not self.connection.open:
+            self.connection = None  # type: ignore[assignment]  # as PyMySQL itself does
+        super().close()
+
+    __del__ = close

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from functools import partial
 from hashlib import sha256
 from itertools import chain, groupby
 from operator import itemgetter
@@ -103,7 +102,7 @@ class Reading:
         number = _ROWS_WITH_BODIES if last_per_body else _ROWS
         with self._connections.streaming() as cursor:
             statement.run(cursor, values | given)
-            rows = chain.from_iterable(iter(partial(cursor.fetchmany, number), []))
+            rows = chain.from_iterable(iter(lambda: list(cursor.fetchmany(number)), []))
             each = ((id, list(of_one)) for id, of_one in groupby(rows, key=_resource_id))
             for some in _together(each, number):
                 resources = self._resources([id for id, _ in some])
