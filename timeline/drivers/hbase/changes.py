@@ -12,8 +12,9 @@ since: the resources of the later changes, and of the appends that go on. What i
 belongs to an append that takes its number after that, or never does; so the number is later, or the append still goes
 on. And while one does, each token has a part made by chance, so that no two are equal.
 
-A writer that is killed leaves its row as it is. What it was adding to is then named by every answer: more than needed,
-and never less. A call that broke off may yet be done by the gateway: for an hour its resources stay named.
+A writer that is killed leaves its row as it is. What it was adding to is then named by every answer, more than is
+needed and never less, until another writer has seen the row unchanged for an hour. A call that broke off may yet be
+done by the gateway: for as long its resources stay named.
 """
 
 from __future__ import annotations
@@ -67,6 +68,8 @@ class Writer:
         self._names: set[bytes] = set()
         self._left: dict[bytes, float] = {}
         """What appends that failed were adding to, and until when the gateway may still be at it."""
+        self._others: dict[bytes, tuple[bytes, float]] = {}
+        """Writers that were in the midst of an append when this one looked: in which, and since when."""
 
     def begin(self, gateway: Gateway, names: Collection[bytes]) -> None:
         """Say that an append to these resources goes on."""
@@ -83,7 +86,7 @@ class Writer:
         self._say(gateway, self._left)
         self._names = set()
         if number % _SWEPT == 0:
-            _sweep(gateway, number)
+            self._sweep(gateway, number)
 
     def broke_off(self, *, perhaps_going_on: bool) -> None:
         """Note that the append failed. What it was adding to is named with the next one, and on while it may go on."""
@@ -95,6 +98,36 @@ class Writer:
         self._turn += 1
         state = (_GOES_ON if names else _OVER) + b"%d" % self._turn
         gateway.put(META, [(self._row, [(STATE, state), (ROW, pack_names(names))])], self._turn)
+
+    def _sweep(self, gateway: Gateway, number: int) -> None:
+        """Take away what is too old to be asked for, and the rows of writers that are idle or gone.
+
+        A writer that is idle puts its row again when it begins. One that has been in the same append for an hour is
+        gone: it would have had an answer or a broken connection, and would begin again.
+        """
+        oldest = number - 2 * KEPT
+        if oldest > 0:
+            changes = range(max(0, oldest - _SWEPT), oldest)
+            gateway.take_away(META, {change_row(old): [MARK, ROW] for old in changes}, ONCE)
+        now = monotonic()
+        others: dict[bytes, tuple[bytes, float]] = {}
+        start, done = WRITERS, False
+        while not done:
+            page, done = gateway.page(META, start, CHANGES, _MARKS, whole=True)
+            for row, cells in page:
+                start = row + b"\0"
+                state = cells.get(STATE, b"")
+                if row == self._row or not state:
+                    continue
+                if _goes_on(cells):
+                    seen, since = self._others.get(row, (state, now))
+                    others[row] = (state, since if seen == state else now)
+                    if now - others[row][1] < _LEFT_SECONDS:
+                        continue
+                    change = [(MARK, os.urandom(MARK_BYTES)), (ROW, cells[ROW])]
+                    gateway.put(META, [(change_row(gateway.count(META, COUNTERS, CHANGED)), change)], ONCE)
+                gateway.take_away(META, {row: [STATE, ROW]}, int(state[1:]))
+        self._others = others
 
 
 class Changes:
@@ -156,20 +189,3 @@ class Changes:
 
 def _goes_on(cells: Cells) -> bool:
     return cells.get(STATE, _OVER).startswith(_GOES_ON)
-
-
-def _sweep(gateway: Gateway, number: int) -> None:
-    """Take away what is too old to be asked for, and the rows of writers that are idle or gone.
-
-    A writer that is idle puts its row again with a later time stamp.
-    """
-    oldest = number - 2 * KEPT
-    if oldest > 0:
-        gateway.take_away(META, {change_row(old): [MARK, ROW] for old in range(max(0, oldest - _SWEPT), oldest)}, ONCE)
-    start, done = WRITERS, False
-    while not done:
-        page, done = gateway.page(META, start, CHANGES, _MARKS, columns=[STATE], whole=True)
-        for row, cells in page:
-            if not _goes_on(cells):
-                gateway.take_away(META, {row: [STATE, ROW]}, int(cells[STATE][1:]))
-            start = row + b"\0"

@@ -130,12 +130,11 @@ def row_of(event: Event, salted_name: bytes, body: bytes) -> tuple[bytes, bytes]
     return salted_name + ORDINARY + body, FAMILY + when
 
 
-def value_of(event: Event) -> bytes:
+def value_of(recorded_at: int, event_type: str, message_id: str | None) -> bytes:
     """The provenance of an event."""
-    event_type = encode(event.event_type)
-    packed = pack_message_id(event.message_id)
-    head = _head.pack(event.recorded_at - clock.MIN, len(event_type)) + event_type
-    return head if packed is None else head + _HAS_MESSAGE_ID + packed
+    name = encode(event_type)
+    head = _head.pack(recorded_at - clock.MIN, len(name)) + name
+    return head if message_id is None else head + _HAS_MESSAGE_ID + (pack_message_id(message_id) or b"")
 
 
 def read_value(value: bytes) -> tuple[int, str, str | None]:

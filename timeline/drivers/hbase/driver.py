@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 
-from timeline.drivers.contract import Appended, Driver, Summary
+from timeline.drivers.contract import Appended, CheckedStore, Driver, Problem, Summary
 from timeline.drivers.hbase import schema
 from timeline.drivers.hbase.changes import Changes
+from timeline.drivers.hbase.checking import Checking
 from timeline.drivers.hbase.connections import Connections
 from timeline.drivers.hbase.contents import Contents
 from timeline.drivers.hbase.listing import Listing
@@ -27,7 +28,7 @@ def open(url: str) -> HbaseDriver:
     return HbaseDriver(HbaseUrl(url))
 
 
-class HbaseDriver(Driver):
+class HbaseDriver(Driver, CheckedStore):
     """A store in HBase."""
 
     def __init__(self, url: HbaseUrl) -> None:
@@ -43,9 +44,7 @@ class HbaseDriver(Driver):
         schema.prepare(self._connections.url, self._connections.translated)
 
     def append(self, events: Iterable[Event]) -> Appended:
-        self._writing.append(
-            within_limits(events)
-        )  # first the iterable, which may raise
+        self._writing.append(within_limits(events))  # first the iterable, which may raise
         return Appended(events=None, bodies=None, duplicates=None)
 
     def events(
@@ -69,6 +68,9 @@ class HbaseDriver(Driver):
 
     def summary(self) -> Summary:
         return self._contents.summary()
+
+    def check(self) -> Iterator[Problem]:
+        return Checking(self._connections).problems()
 
     def close(self) -> None:
         self._connections.close()

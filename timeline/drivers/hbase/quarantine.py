@@ -63,7 +63,7 @@ class Quarantine:
         """As :meth:`timeline.drivers.contract.QuarantineStore.list`."""
         start = QUARANTINE_BY_AGE
         if after is not None:
-            start = _by_age(since_first(after.received_at), encode(after.id)) + b"\0"
+            start = by_age(since_first(after.received_at), encode(after.id)) + b"\0"
         page: list[Quarantined] = []
         if limit <= 0:
             return page
@@ -80,7 +80,7 @@ class Quarantine:
         for row, cells in paging.rows(
             self._connections, META, first, first + b"\xff", whole=True, first=_FEW, most=_MOST
         ):
-            place = _by_age(cells[AGE], row[1:])
+            place = by_age(cells[AGE], row[1:])
             rows = self._connections.ask(lambda gateway: gateway.rows(META, [place]))  # noqa: B023 - asked at once
             if ROW in rows.get(place, {}):  # otherwise it is just being put
                 found.append(self._record(rows[place]))
@@ -106,7 +106,7 @@ class Quarantine:
             known = gateway.rows(META, [pointer])[pointer]
         if known is not None:
             age = known[AGE]
-        place = _by_age(age, id)
+        place = by_age(age, id)
         for _ in range(_TURNS):
             stored = gateway.rows(META, [place], [ROW]).get(place, {}).get(ROW)
             if stored is None:
@@ -136,7 +136,7 @@ class Quarantine:
         known = gateway.rows(META, [pointer]).get(pointer)
         if known is None:
             return
-        place = _by_age(known[AGE], encode(id))
+        place = by_age(known[AGE], encode(id))
         for _ in range(_TURNS):
             stored = gateway.rows(META, [place], [ROW]).get(place, {}).get(ROW)
             if stored is None or stored.startswith(_SETTLED):
@@ -158,29 +158,22 @@ class Quarantine:
         return (cells for _, cells in rows if ROW in cells)
 
     def _record(self, cells: Cells) -> Quarantined:
-        kept = self._kept(cells)
-        return Quarantined(
-            id=decode(kept.id),
-            reason=decode(kept.reason),
-            detail=decode(kept.detail),
-            origin=decode(kept.origin),
-            received_at=kept.received_at,
-            event_type=None if kept.event_type is None else decode(kept.event_type),
-            message_id=None if kept.message_id is None else decode(kept.message_id),
-            size=kept.size,
-            data=cells[BODY],
-            outcome=None if kept.outcome is None else Outcome(decode(kept.outcome)),
-            settled_at=kept.settled_at,
-        )
+        try:
+            return record_of(cells)
+        except (LookupError, ValueError, msgspec.MsgspecError) as error:
+            raise self._corrupt(error) from error
 
     def _kept(self, cells: Cells) -> _Kept:
         try:
             return _unpack(cells[ROW][1:])
         except msgspec.MsgspecError as error:
-            raise StoreCorrupt(
-                f"{self._connections.url.place}: a quarantine record cannot be read ({error}); restore the store from "
-                "a backup"
-            ) from error
+            raise self._corrupt(error) from error
+
+    def _corrupt(self, error: Exception) -> StoreCorrupt:
+        return StoreCorrupt(
+            f"{self._connections.url.place}: a quarantine record cannot be read ({error}); restore the store from a "
+            "backup"
+        )
 
     def _in_the_way(self, id: str) -> StoreBusy:
         return StoreBusy(
@@ -188,5 +181,26 @@ class Quarantine:
         )
 
 
-def _by_age(age: bytes, id: bytes) -> bytes:
+def by_age(age: bytes, id: bytes) -> bytes:
+    """The row of a record."""
     return QUARANTINE_BY_AGE + age + id
+
+
+def record_of(cells: Cells) -> Quarantined:
+    """The record in some cells. Raises :class:`LookupError`, ``ValueError`` or ``MsgspecError`` where it is none."""
+    state, kept = cells[ROW][:1], _unpack(cells[ROW][1:])
+    if state != (_OPEN if kept.outcome is None else _SETTLED):
+        raise ValueError("it is settled by half")
+    return Quarantined(
+        id=decode(kept.id),
+        reason=decode(kept.reason),
+        detail=decode(kept.detail),
+        origin=decode(kept.origin),
+        received_at=kept.received_at,
+        event_type=None if kept.event_type is None else decode(kept.event_type),
+        message_id=None if kept.message_id is None else decode(kept.message_id),
+        size=kept.size,
+        data=cells[BODY],
+        outcome=None if kept.outcome is None else Outcome(decode(kept.outcome)),
+        settled_at=kept.settled_at,
+    )

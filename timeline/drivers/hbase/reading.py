@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import partial
 from heapq import merge
 from itertools import groupby
 from operator import itemgetter
@@ -16,12 +15,12 @@ from typing import TypeAlias
 
 from timeline import clock
 from timeline.drivers.hbase import paging
+from timeline.drivers.hbase.bodies import read_bodies
 from timeline.drivers.hbase.codec import (
     BOUND,
     REFERENCE_BYTES,
     SALTS,
     after_all,
-    most_bytes,
     name_of,
     named,
     read_column,
@@ -32,9 +31,9 @@ from timeline.drivers.hbase.codec import (
     stamp,
 )
 from timeline.drivers.hbase.connections import Connections
-from timeline.drivers.hbase.gateway import Cells, Gateway, Row
+from timeline.drivers.hbase.gateway import Cells, Row
 from timeline.drivers.hbase.listing import Listing
-from timeline.drivers.hbase.schema import BODIES, BODY, EVENTS
+from timeline.drivers.hbase.schema import EVENTS
 from timeline.errors import StoreCorrupt
 from timeline.model import Body, Event, Phase, Resource, Scope, order
 
@@ -49,8 +48,6 @@ _ROWS, _ROWS_OF_ONE_CELL = 400, 1_000
 """Rows of a page."""
 _EVENTS = 500
 """Events whose bodies are looked up together."""
-_BODIES, _BODY_BYTES = 500, 8 * 1024 * 1024
-"""Bodies that are read in one call, and how many bytes they may have together."""
 
 
 class Reading:
@@ -74,7 +71,7 @@ class Reading:
         for some in _together(each):
             wanted = {row[1 : 1 + REFERENCE_BYTES] for _, parts in some for row, _ in parts}
             bodies = {key: body for key, body in bodies.items() if key in wanted}
-            bodies |= self._bodies(wanted - bodies.keys())
+            bodies |= read_bodies(self._connections, wanted - bodies.keys())
             for name, parts in some:
                 yield self._events(name, parts, bodies)
 
@@ -173,14 +170,6 @@ class Reading:
             events.sort(key=order)  # of the same time and phase: only the bodies can tell
         return events
 
-    def _bodies(self, references: Collection[bytes]) -> dict[bytes, Body]:
-        """Bodies by their references; those that are not there are left out."""
-        found: dict[bytes, Body] = {}
-        for some in _in_calls(references):
-            rows = self._connections.ask(partial(_read_bodies, some))
-            found |= {key: Body(cells[BODY], key[:-1]) for key, cells in rows.items()}
-        return found
-
     def _corrupt(self, why: str) -> StoreCorrupt:
         return StoreCorrupt(f"{self._place}: {why}; restore the store from a backup")
 
@@ -230,21 +219,3 @@ def _together(each: Iterable[tuple[bytes, Parts]]) -> Iterator[list[tuple[bytes,
             some, held = [], 0
     if some:
         yield some
-
-
-def _in_calls(references: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """References, so many together as one call can bear the bodies of."""
-    some: list[bytes] = []
-    held = 0
-    for one in sorted(references):
-        if some and (held + most_bytes(one) > _BODY_BYTES or len(some) == _BODIES):
-            yield some
-            some, held = [], 0
-        some.append(one)
-        held += most_bytes(one)
-    if some:
-        yield some
-
-
-def _read_bodies(references: Sequence[bytes], gateway: Gateway) -> dict[bytes, Cells]:
-    return gateway.rows(BODIES, references, [BODY])

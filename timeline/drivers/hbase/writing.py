@@ -9,6 +9,7 @@ from timeline.drivers.hbase.changes import Writer
 from timeline.drivers.hbase.codec import id_first, name_of, reference, row_of, salted, value_of
 from timeline.drivers.hbase.connections import Connections
 from timeline.drivers.hbase.gateway import Gateway, Put
+from timeline.drivers.hbase.known import Known
 from timeline.drivers.hbase.schema import (
     BEGUN,
     BODIES,
@@ -29,31 +30,6 @@ _TOGETHER = 20_000
 
 _NEWEST = 2**40
 """The time stamp of the events of the append before the first. Were it later than now, a site might refuse it."""
-
-_KNOWN = 100_000
-"""Of resources and bodies that are known to be there, so many are remembered: they are not put again."""
-
-
-class Known:
-    """Keys that were put, as many of the latest as there is room for."""
-
-    def __init__(self, room: int = _KNOWN) -> None:
-        self._room = room // 2
-        self._new: set[bytes] = set()
-        self._old: set[bytes] = set()
-
-    def __contains__(self, key: bytes) -> bool:
-        return key in self._new or key in self._old
-
-    def add(self, keys: Iterable[bytes]) -> None:
-        """Remember keys."""
-        self._new.update(keys)
-        if len(self._new) > self._room:
-            self._old, self._new = self._new, set()
-
-    def clear(self) -> None:
-        """Remember nothing."""
-        self._new, self._old = set(), set()
 
 
 class Writing:
@@ -128,11 +104,9 @@ class _Batch:
             if key not in self.bodies:
                 self.bodies[key] = event.body.data
             row, column = row_of(event, salted_name, key)
-            cells = rows.get(row)
-            if cells is None:
-                rows[row] = {column: value_of(event)}
-            elif column not in cells:  # within a call the first given stays
-                cells[column] = value_of(event)
+            cells = rows.setdefault(row, {})
+            if column not in cells:  # within a call the first given stays
+                cells[column] = value_of(event.recorded_at, event.event_type, event.message_id)
         self.events: Collection[Put] = [(row, list(cells.items())) for row, cells in rows.items()]
 
 
