@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TypeVar
 
-from timeline.drivers.contract import Appended, Driver, Summary
+from timeline.drivers.contract import Appended, CheckedStore, Driver, Problem, Summary
 from timeline.drivers.limits import within_limits
 from timeline.drivers.mongodb.changes import Changes
+from timeline.drivers.mongodb.checking import Checking
 from timeline.drivers.mongodb.connection import Connection
 from timeline.drivers.mongodb.contents import Contents
 from timeline.drivers.mongodb.errors import ConnectionLost
@@ -29,7 +30,7 @@ def open(url: str) -> MongodbDriver:
     return MongodbDriver(MongodbUrl(url))
 
 
-class MongodbDriver(Driver):
+class MongodbDriver(Driver, CheckedStore):
     """A store in a MongoDB database. It is without transactions: the contract says what it keeps less of."""
 
     def __init__(self, url: MongodbUrl) -> None:
@@ -87,6 +88,10 @@ class MongodbDriver(Driver):
     def summary(self) -> Summary:
         with self._connection.translated:
             return self._contents.summary()
+
+    def check(self) -> Iterator[Problem]:
+        with self._connection.translated:
+            yield from Checking(self._connection).problems()
 
     def close(self) -> None:
         self._connection.close()

@@ -21,6 +21,7 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
+from timeline.drivers.mongodb.keys import Unreadable
 from timeline.drivers.mongodb.url import MongodbUrl
 from timeline.errors import (
     StoreBusy,
@@ -66,8 +67,10 @@ class Translated:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if isinstance(error, PyMongoError):
             raise self.translation(error) from error
-        if isinstance(error, BSONError):
-            raise StoreCorrupt(f"{self._place}: a document cannot be read ({_one_line(error)})") from error
+        if isinstance(error, BSONError | Unreadable):
+            raise StoreCorrupt(
+                f"{self._place}: a document cannot be read ({_one_line(error)}); restore it from a backup"
+            ) from error
 
     def translation(self, error: PyMongoError) -> StoreError:
         """What an error means."""

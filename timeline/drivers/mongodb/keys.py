@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 
-from timeline.model import LIFE_BOUNDS, Event, Phase, Resource
+from timeline.model import LIFE_BOUNDS, Event, Resource
 
 BEYOND = "\x7f"
 """Comes after every character of a key."""
@@ -28,6 +28,7 @@ _NEXT = "!"
 _PLAIN = re.compile('["-}]*')
 _SPELLED = [chr(byte) if 0x22 <= byte <= 0x7D else f"{'!' if byte < 0x22 else '~'}{byte:02x}" for byte in range(256)]
 _SPELLING = re.compile(b"[!~](..)")
+_DIGEST_SPELLED = re.compile("[0-9a-f]{64}")
 
 _DIGEST, _AT, _PHASE = 64, 16, 2
 STREAM_TAIL = 1 + 2 + _DIGEST
@@ -42,6 +43,10 @@ Range = dict[str, str]
 """A condition on keys: that they lie in a range."""
 
 
+class Unreadable(ValueError):
+    """A document, or the key of one, that this program does not write."""
+
+
 def spell(text: str) -> str:
     """A text as part of a key. Total: text with lone surrogates can be asked for, though it is never stored."""
     if _PLAIN.fullmatch(text):
@@ -50,13 +55,16 @@ def spell(text: str) -> str:
 
 
 def read(spelled: str) -> str:
-    """The text that was spelled so. Raises ValueError where it is no spelling."""
+    """The text that was spelled so. Raises :class:`Unreadable` where it is no spelling."""
     if _PLAIN.fullmatch(spelled):
         return spelled
-    data = _SPELLING.sub(lambda found: bytes.fromhex(found[1].decode()), spelled.encode("ascii"))
-    text = data.decode("utf-8", "surrogatepass")
+    try:
+        data = _SPELLING.sub(lambda found: bytes.fromhex(found[1].decode()), spelled.encode("ascii"))
+        text = data.decode("utf-8", "surrogatepass")
+    except ValueError as error:
+        raise Unreadable(f"{spelled!r} spells no text") from error
     if spell(text) != spelled:
-        raise ValueError(f"{spelled!r} is no spelling")
+        raise Unreadable(f"{spelled!r} spells no text")
     return text
 
 
@@ -66,8 +74,11 @@ def of_resource(resource: Resource) -> str:
 
 
 def resource_of(key: str) -> Resource:
-    """The resource with this key. Raises ValueError where it is none."""
-    type, source, id = key.split(" ")
+    """The resource with this key. Raises :class:`Unreadable`."""
+    parts = key.split(" ")
+    if len(parts) != 3:
+        raise Unreadable(f"{key!r} is no key of a resource")
+    type, source, id = parts
     return Resource(type=read(type), source=read(source), id=read(id))
 
 
@@ -82,14 +93,22 @@ def of_event(stream: str, event: Event) -> str:
 
 
 def stream_of(key: str) -> tuple[str, int, str]:
-    """Of the key of a stream: the key of its resource, its kind, the digest of its body in hexadecimal."""
-    tail = key[-STREAM_TAIL:]
-    return key[:-STREAM_TAIL], int(tail[1:3]), tail[3:]
+    """Of the key of a stream: the key of its resource, its kind, the digest of its body in hexadecimal.
+
+    Raises :class:`Unreadable`.
+    """
+    try:
+        return key[:-STREAM_TAIL], int(key[1 - STREAM_TAIL : -_DIGEST]), key[-_DIGEST:]
+    except ValueError as error:
+        raise Unreadable(f"{key!r} is no key of a stream") from error
 
 
 def event_of(key: str) -> tuple[int, int, str]:
-    """Of the key of an event: occurred_at, phase, the digest of its body in hexadecimal."""
-    return int(key[-18:-2], 16) - 2**63, int(key[-2:]), key[-82:-18]
+    """Of the key of an event: occurred_at, phase, the digest of its body in hexadecimal. Raises :class:`Unreadable`."""
+    try:
+        return int(key[-18:-2], 16) - 2**63, int(key[-2:]), key[-82:-18]
+    except ValueError as error:
+        raise Unreadable(f"{key!r} is no key of an event") from error
 
 
 def under(*parts: str) -> Range:
@@ -119,21 +138,9 @@ def storable(instant: int) -> int:
     return min(max(instant, _EARLIEST), _LATEST)
 
 
-def is_event(key: str) -> bool:
-    """Whether a key is one that this program gives to an event."""
-    try:
-        at, phase, digest = event_of(key)
-        resource = resource_of(key[:-EVENT_TAIL])
-        Phase(phase)
-    except ValueError:
-        return False
-    kind = _BOUNDS.get(Phase(phase), 0)
-    return key == f"{of_resource(resource)} {kind:02}{digest}{_time(at)}{phase:02}" and is_digest(digest)
-
-
 def is_digest(text: str) -> bool:
-    """Whether a text is a SHA-256 in the digits in which we write it."""
-    return re.fullmatch("[0-9a-f]{64}", text) is not None
+    """Whether a text is a SHA-256 as it is written here."""
+    return _DIGEST_SPELLED.fullmatch(text) is not None
 
 
 def _time(instant: int) -> str:

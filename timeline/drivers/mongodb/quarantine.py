@@ -71,7 +71,7 @@ class Quarantine:
 
     def _found(self, condition: Document, sort: Sort, limit: int) -> Sequence[Quarantined]:
         found = self._connection["quarantine"].find(condition, sort=sort, limit=limit)
-        return [_record(document) for document in found]
+        return [record_of(document) for document in found]
 
 
 def _by_bytes(records: Iterable[Quarantined]) -> Iterator[Sequence[Quarantined]]:
@@ -109,7 +109,14 @@ def _document(record: Quarantined) -> Document:
     }
 
 
-def _record(document: Document) -> Quarantined:
+def record_of(document: Document) -> Quarantined:
+    try:
+        return _read(document)
+    except (KeyError, TypeError, ValueError) as error:
+        raise keys.Unreadable(f"the record {document['_id']!r} is none: {error!r}") from error
+
+
+def _read(document: Document) -> Quarantined:
     event_type, message_id = document["event_type"], document["message_id"]
     settled_at: Any = document["settled_at"]
     return Quarantined(

@@ -14,7 +14,6 @@ from timeline.drivers.mongodb.codec import read_message_id, read_text, time
 from timeline.drivers.mongodb.connection import Connection
 from timeline.drivers.mongodb.contents import Contents
 from timeline.drivers.mongodb.schema import Document
-from timeline.errors import StoreCorrupt
 from timeline.model import LIFE_BOUNDS, Body, Event, Phase, Resource, Scope, order
 
 T = TypeVar("T")
@@ -125,13 +124,12 @@ class Reading:
         for key, rows in some:
             # the first three differ from row to row: nothing else is compared
             rows.sort()
+            resource = keys.resource_of(key)
             try:
-                resource = keys.resource_of(key)
                 events = [_event(resource, row, bodies) for row in rows]
-            except (KeyError, ValueError, TypeError, AttributeError) as error:
-                raise StoreCorrupt(
-                    f"{self._connection.place}: an event of {key!r} cannot be read, or names a body that is not there "
-                    f"({error!r}); restore it from a backup"
+            except (KeyError, TypeError, ValueError) as error:
+                raise keys.Unreadable(
+                    f"an event of {key!r} names a body that is not there, or is none: {error!r}"
                 ) from error
             if len({row[:1] for row in rows}) < len(rows):
                 events.sort(key=order)  # of the same time and phase: only the bodies can tell
@@ -145,10 +143,7 @@ class Reading:
             bodies = {document["_id"]: Body.read(document["data"]) for document in found}
         for digest, body in bodies.items():
             if body.digest.hex() != digest:
-                raise StoreCorrupt(
-                    f"{self._connection.place}: the body {digest} has other bytes than its digest says; restore it "
-                    "from a backup"
-                )
+                raise keys.Unreadable(f"the body {digest} has other bytes than its digest says")
         return bodies
 
 
@@ -169,8 +164,9 @@ class _Wanted:
 
     def within(self, row: Row) -> bool:
         """Whether a row is within the bounds of time."""
-        return (self._until is None or row[0] <= self._until) and (
-            self._known_before is None or row[3]["recorded_at"] < self._known_before
+        at, _, _, document = row
+        return (self._until is None or at <= self._until) and (
+            self._known_before is None or document["recorded_at"] < self._known_before
         )
 
     def of_stream(self, stream: str) -> Condition:
@@ -193,7 +189,9 @@ class _Wanted:
 
 
 def _resource(document: Document) -> str:
-    key: str = document["_id"]
+    key = document["_id"]
+    if not isinstance(key, str):
+        raise keys.Unreadable(f"{key!r} is no key of an event")
     return key[: -keys.EVENT_TAIL]
 
 

@@ -15,11 +15,12 @@ from timeline.errors import StoreUrlError
 EXAMPLE = "mongodb://user@host:27017/database"
 
 # What pymongo leaves without a bound, or with a long one, would wait for a host that is gone. A URL may say otherwise.
-_BOUNDED = {"serverSelectionTimeoutMS": 10_000, "connectTimeoutMS": 10_000, "socketTimeoutMS": 120_000}
+# A connection is given up before the search for a server is, which then tells why.
+_BOUNDED = {"serverSelectionTimeoutMS": 10_000, "connectTimeoutMS": 8_000, "socketTimeoutMS": 120_000}
 _SRV = "mongodb+srv"
 _PARTS = re.compile(
     r"(?P<scheme>mongodb|mongodb\+srv)://(?:(?P<user>[^:@/]*)(?P<password>:[^@/]*)?@)?"
-    r"(?P<hosts>[^@/?]+)(?:/(?P<database>[^?]*))?(?:\?(?P<options>.*))?",
+    r"(?P<hosts>[^@/?]+)(?:/(?P<database>[^?@]*))?(?:\?(?P<options>[^@]*))?",
     re.IGNORECASE | re.DOTALL,
 )
 _NO_NAME = re.compile(r'[\0/\\. "$*<>:|?]')
@@ -36,7 +37,10 @@ class MongodbUrl:
         parts = _PARTS.fullmatch(url)
         if parts is None:
             said = url.rpartition("@")[2].partition("?")[0]  # what stands outside may be a password
-            raise StoreUrlError(f"...{said!r} is no URL of a store on MongoDB; one looks like {EXAMPLE}")
+            raise StoreUrlError(
+                f"...{said!r} is no URL of a store on MongoDB; one looks like {EXAMPLE}, and in a password / ? : @ are "
+                "%2F %3F %3A %40"
+            )
         hidden = "" if parts["password"] is None else ":***"
         user = "" if parts["user"] is None else f"{parts['user']}{hidden}@"
         self.place = f"{parts['scheme'].lower()}://{user}{parts['hosts']}/{parts['database'] or ''}"
@@ -46,7 +50,12 @@ class MongodbUrl:
             raise StoreUrlError(f"{self.place} names no database; a URL looks like {EXAMPLE}")
         parsed = self._parsed(parts)
         self.database = str(parsed["database"] or "")
-        if not self.database or _NO_NAME.search(self.database) or len(self.database.encode()) > 63:
+        if (
+            not self.database
+            or parsed["collection"]
+            or _NO_NAME.search(self.database)
+            or len(self.database.encode()) > 63
+        ):
             raise StoreUrlError(
                 f"{self.place}: a database has a name of at most 63 bytes without spaces and without any of "
                 '/ \\ . " $ * < > : | ?'
