@@ -202,7 +202,6 @@ class QuarantineStore(ABC):
         """Mark a record as settled, at this instant. Settling twice keeps the first; an unknown id changes nothing."""
 
 
-# Driver will have it among its bases when every driver of this tree has its check().
 class CheckedStore(ABC):
     """What is stored, looked through for what cannot be right."""
 
@@ -229,5 +228,5 @@ class CheckedStore(ABC):
         """
 
 
-class Driver(EventStore, QuarantineStore):
+class Driver(EventStore, QuarantineStore, CheckedStore):
     """A store: what a URL opens."""

@@ -13,7 +13,7 @@ from threading import Lock
 
 import msgspec
 
-from timeline.drivers.contract import Appended, CheckedStore, Damage, Driver, Problem, Summary
+from timeline.drivers.contract import Appended, Damage, Driver, Problem, Summary
 from timeline.drivers.limits import within_limits
 from timeline.errors import StoreError, StoreUrlError
 from timeline.model import LIFE_BOUNDS, Event, Outcome, Phase, Quarantined, Resource, Scope, limits, order
@@ -42,7 +42,7 @@ class Memory:
         """Of each append that added events, the resources that they are of."""
 
 
-class MemoryDriver(Driver, CheckedStore):
+class MemoryDriver(Driver):
     """A store in memory: always ready, and gone with the process."""
 
     def __init__(self, memory: Memory | None = None) -> None:

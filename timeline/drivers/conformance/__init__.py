@@ -21,6 +21,7 @@ from timeline.drivers.conformance.appending import Appending
 from timeline.drivers.conformance.changing import Changing
 from timeline.drivers.conformance.concurrency import Concurrency
 from timeline.drivers.conformance.identity import Identity
+from timeline.drivers.conformance.keeping import Keeping
 from timeline.drivers.conformance.knowing import Knowing
 from timeline.drivers.conformance.processes import Processes
 from timeline.drivers.conformance.quarantine import Quarantining
@@ -32,6 +33,17 @@ __all__ = ["DriverConformance"]
 
 
 class DriverConformance(
-    Appending, Reading, Knowing, Changing, Concurrency, Processes, Restarting, Amounts, Identity, Quarantining, Refusing
+    Appending,
+    Reading,
+    Knowing,
+    Changing,
+    Concurrency,
+    Processes,
+    Restarting,
+    Amounts,
+    Identity,
+    Quarantining,
+    Keeping,
+    Refusing,
 ):
     """Everything that a driver owes. Override :meth:`store`, and nothing else."""

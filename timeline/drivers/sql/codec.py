@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from timeline.errors import StoreCorrupt
+
 _TEXT = b"\x00"
 _TEXT_OF_15_BYTES = b"\x01-"
 
@@ -14,8 +16,11 @@ def encode(text: str) -> bytes:
 
 
 def decode(data: bytes) -> str:
-    """The text whose bytes are given."""
-    return data.decode("utf-8", "surrogatepass")
+    """The text whose bytes are given. Raises :class:`~timeline.errors.StoreCorrupt` for what is no UTF-8."""
+    try:
+        return data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError as error:
+        raise StoreCorrupt(f"a text in the store is no UTF-8: {error}; timeline check tells where") from error
 
 
 def pack_message_id(message_id: str | None) -> bytes | None:
@@ -42,7 +47,7 @@ def unpack_message_id(packed: bytes | None) -> str | None:
     if len(packed) == 16:
         digits = packed.hex("-", 2)  # eight times four digits: with more dashes than a UUID has
         return f"{digits[:4]}{digits[5:29]}{digits[30:34]}{digits[35:]}"
-    return decode(packed[2:] if packed[0] else packed[1:])
+    return decode(packed[2:] if packed[:1] != _TEXT else packed[1:])
 
 
 def pack_numbers(numbers: Iterable[int]) -> bytes:

@@ -136,6 +136,8 @@ class Lease:
         if kind is None:
             self._cursor.close()  # a statement that was not read to its end holds its read transaction
             self._of._give_back(self._connection, self._writing)
+        elif kind is GeneratorExit and self._stream and self._of._database.abandon(self._connection, self._cursor):
+            self._of._give_back(self._connection, self._writing)
         else:
             self._connection.close()
 

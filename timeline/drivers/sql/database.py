@@ -63,6 +63,9 @@ class Database(Protocol):
     def stream(self, connection: Connection) -> Cursor:
         """A cursor for one statement whose rows are not all held at once. Closing it ends its transaction."""
 
+    def abandon(self, connection: Connection, stream: Cursor) -> bool:
+        """End a stream that was not read to its end; whether its connection may be used for another answer."""
+
     def tables(self, cursor: Cursor) -> set[str]:
         """The tables that are there, ours or not."""
 

@@ -9,9 +9,10 @@ from random import uniform
 from time import sleep
 from typing import TypeVar
 
-from timeline.drivers.contract import Appended, Driver, Summary
+from timeline.drivers.contract import Appended, Driver, Problem, Summary
 from timeline.drivers.sql import revision
 from timeline.drivers.sql.changes import Changes
+from timeline.drivers.sql.checking import Checking
 from timeline.drivers.sql.connections import Connections
 from timeline.drivers.sql.contents import Contents
 from timeline.drivers.sql.database import Conflict, ConnectionLost, Database
@@ -102,6 +103,10 @@ class SqlDriver(Driver):
     def close(self) -> None:
         with self._database.translated():
             self._connections.close()
+
+    def check(self) -> Iterator[Problem]:
+        with self._database.translated():
+            yield from Checking(self._database, self._connections).problems()
 
     def put(self, records: Iterable[Quarantined]) -> int | None:
         given = list(records)

@@ -147,7 +147,10 @@ class Mariadb:
         return True
 
     def stream(self, connection: Connection) -> Cursor:
-        return cast(Cursor, cast(_Connection, connection).cursor(_Stream))
+        return cast(Cursor, cast(_Connection, connection).cursor(SSCursor))
+
+    def abandon(self, connection: Connection, stream: Cursor) -> bool:
+        return False  # the rows that nobody wants would come before any other answer
 
     def tables(self, cursor: Cursor) -> set[str]:
         cursor.execute(
@@ -201,17 +204,8 @@ class _Connection(pymysql.Connection):
     used = 0.0
 
     def close(self) -> None:
+        result = getattr(self, "_result", None)
+        if result is not None:
+            result.unbuffered_active = False  # or it would read to its end, from a connection that is closed
         if self.open:
             super().close()
-
-
-class _Stream(SSCursor):
-    """A cursor that leaves the rows at the server until they are asked for."""
-
-    def close(self) -> None:
-        # one that was abandoned would read to its end, also where its connection is closed for just that
-        if self.connection is not None and not self.connection.open:
-            self.connection = None  # type: ignore[assignment]  # as PyMySQL itself does
-        super().close()
-
-    __del__ = close

@@ -86,6 +86,13 @@ class Postgresql:
     def stream(self, connection: Connection) -> Cursor:
         return _Stream(cast("psycopg.Connection[Any]", connection), self.begin_reading)
 
+    def abandon(self, connection: Connection, stream: Cursor) -> bool:
+        try:
+            stream.close()
+        except psycopg.Error:
+            return False  # the server is gone, and nobody waits for more of its rows
+        return True
+
     def tables(self, cursor: Cursor) -> set[str]:
         cursor.execute(
             "SELECT relname FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace "
@@ -133,6 +140,13 @@ class _BinaryCursor(psycopg.Cursor[Any]):
         self.format = psycopg.pq.Format.BINARY
 
 
+class _ServerCursor(psycopg.ServerCursor[Any]):
+    """A cursor that may be forgotten: where an answer failed, its connection is closed."""
+
+    def __del__(self) -> None:  # type: ignore[override]  # takes what it warns with; this one need not warn
+        pass
+
+
 class _Stream:
     """A cursor on the server, in a transaction of its own."""
 
@@ -141,7 +155,7 @@ class _Stream:
     def __init__(self, connection: psycopg.Connection[Any], begin: str) -> None:
         self._connection = connection
         connection.execute(begin)
-        self._cursor = psycopg.ServerCursor(connection, "timeline")
+        self._cursor = _ServerCursor(connection, "timeline")
         self._cursor.format = psycopg.pq.Format.BINARY
 
     def execute(self, operation: str, parameters: Sequence[Any] = (), /) -> object:

@@ -13,6 +13,7 @@ from timeline.drivers.sql.connections import Connections
 from timeline.drivers.sql.database import Database
 from timeline.drivers.sql.schema import quarantine
 from timeline.drivers.sql.statement import Statement
+from timeline.errors import StoreCorrupt
 from timeline.model import Outcome, Quarantined
 
 _BEYOND = b"\xff"
@@ -102,6 +103,15 @@ def _record(row: Sequence[Any]) -> Quarantined:
         message_id=None if message_id is None else decode(message_id),
         size=size,
         data=data,
-        outcome=None if outcome is None else Outcome(decode(outcome)),
+        outcome=None if outcome is None else _outcome(decode(outcome)),
         settled_at=settled_at,
     )
+
+
+def _outcome(name: str) -> Outcome:
+    try:
+        return Outcome(name)
+    except ValueError as error:
+        raise StoreCorrupt(
+            f"a quarantine record has the outcome {name!r}, which is none: see timeline check"
+        ) from error

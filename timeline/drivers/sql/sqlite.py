@@ -201,6 +201,10 @@ class Sqlite:
     def stream(self, connection: Connection) -> Cursor:
         return connection.cursor()  # it reads as it is asked
 
+    def abandon(self, connection: Connection, stream: Cursor) -> bool:
+        stream.close()
+        return self.may_be_kept(connection)
+
     def inserting(self, table: Table, key: Sequence[Column[Any]]) -> SqliteInsertion:
         return SqliteInsertion(table, key, self.dialect)
 
