@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import conversion, joining, processes, reading, resting, storing, streaming, windows
+from benchmarks import conversion, joining, processes, reading, resting, servers, storing, streaming, windows
 from benchmarks.measure import Row
 
 
@@ -17,7 +17,9 @@ def main() -> None:
     """Run the benchmarks that are named, all unless told, and print what was reached beside floors and peers."""
     parser = argparse.ArgumentParser(description="Measure the engine beside floors and peers.")
     parser.add_argument(
-        "names", nargs="*", help="conversion, storing, reading, processes, joining, windows, streaming, resting"
+        "names",
+        nargs="*",
+        help="conversion, storing, reading, processes, joining, windows, streaming, resting, servers",
     )
     parser.add_argument(
         "--ceilometer",
@@ -36,6 +38,7 @@ def main() -> None:
         "windows": windows.rows,
         "streaming": lambda: streaming.rows(streaming.LONG if options.long else streaming.SAMPLES),
         "resting": resting.rows,
+        "servers": servers.rows,
     }
     unknown = set(options.names) - benchmarks.keys()
     if unknown:
