@@ -10,6 +10,7 @@ from time import sleep
 from typing import TypeVar
 
 from timeline.drivers.contract import Appended, Driver, Problem, Summary
+from timeline.drivers.limits import within_limits
 from timeline.drivers.sql import revision
 from timeline.drivers.sql.changes import Changes
 from timeline.drivers.sql.checking import Checking
@@ -65,7 +66,7 @@ class SqlDriver(Driver):
                 revision.upgrade(self._database)
 
     def append(self, events: Iterable[Event]) -> Appended:
-        batch = list(events)  # before the transaction: the iterable may be slow, and may raise
+        batch = within_limits(events)  # before the transaction: the iterable may be slow, and may raise
         try:
             return self._written(lambda: self._writing.append(batch))
         except ConnectionLost:
