@@ -10,9 +10,7 @@ import pytest
 from hypothesis import Phase, settings
 
 from timeline.drivers import Driver
-from timeline.drivers.conformance import DriverConformance
-from timeline.drivers.conformance.limiting import Limiting
-from timeline.drivers.conformance.store import Server
+from timeline.drivers.conformance import DriverConformance, Server
 from timeline.drivers.memory import Memory
 from timeline.model import Resource, Scope
 
@@ -27,7 +25,7 @@ def kit_for(
 ) -> DriverConformance:
     """The kit for a driver of what ``place`` gives, a memory unless told; ``said`` are the kit's attributes."""
 
-    class Kit(DriverConformance, Limiting):
+    class Kit(DriverConformance):
         @contextmanager
         def store(self) -> Iterator[Callable[[], Driver]]:
             if place is None:

@@ -8,12 +8,11 @@ import pytest
 from timeline import drivers
 from timeline.drivers import Driver
 from timeline.drivers.conformance import DriverConformance
-from timeline.drivers.conformance.limiting import Limiting
 from timeline.drivers.memory import Memory, MemoryDriver
 from timeline.errors import StoreUrlError
 
 
-class TestMemory(DriverConformance, Limiting):
+class TestMemory(DriverConformance):
     processes = False
     made_by_opening = True
 

@@ -41,7 +41,7 @@ class OnAStore(ABC):
     many_resources: ClassVar[int] = 10_000
     """Resources that are listed page by page. Fewer as above."""
 
-    many_answers: ClassVar[int] = 2_000
+    many_answers: ClassVar[int] = 1_000
     """Answers that are begun and abandoned, one after the other. Fewer as above, but more than the server has room for
     at once: connections, or cursors."""
 
