@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from secrets import token_hex
+from typing import NamedTuple
 
 from bson.int64 import Int64
 from pymongo.errors import DuplicateKeyError
@@ -40,14 +41,21 @@ ABANDONED = 3_600 * clock.SECOND
 _TOKEN = re.compile(r"(?P<number>[0-9]{1,18})\.(?P<mark>[0-9a-f]{16})(?:\.[0-9a-f]{16})?", re.ASCII)
 
 
+class Change(NamedTuple):
+    """A change, as a token names it."""
+
+    number: int
+    mark: str
+
+
 class Changes:
     """The version of a store, and what has changed since."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def last(self) -> tuple[int, str]:
-        """The number and the mark of the last change.
+    def last(self) -> Change:
+        """The last change.
 
         Raises :class:`~timeline.errors.StoreNotFound` where there is none: ``prepare`` has made one, so that the
         database was removed under us.
@@ -55,7 +63,12 @@ class Changes:
         found = self._changes.find_one({}, {"mark": 1}, sort=[("_id", -1)])
         if found is None:
             raise self._connection.schema.not_found()
-        return int(found["_id"]), str(found["mark"])
+        return _change(found)
+
+    def last_since(self, seen: Change) -> Change | None:
+        """The last change, where one that was seen is there still; ``None`` where it is not."""
+        found = list(self._changes.find({"_id": {"$gte": Int64(seen.number)}}, {"mark": 1}, sort=[("_id", 1)]))
+        return _change(found[-1]) if found and _change(found[0]) == seen else None
 
     def begin(self, resources: Iterable[str]) -> str:
         """Say that events of these resources, by their keys, may come from now on; what the append is called."""
@@ -64,35 +77,37 @@ class Changes:
         self._connection["appends"].insert_one(began)
         return name
 
-    def note(self, resources: Iterable[str], last: int) -> int:
-        """Give the next number to an append that added events; ``last`` is the last number that is known."""
+    def note(self, resources: Iterable[str], last: Change) -> Change:
+        """Give the next number to an append that added events; ``last`` is the last that is known."""
         named = list(resources)
         while True:
+            own = Change(last.number + 1, token_hex(8))
             try:
-                self._changes.insert_one({"_id": Int64(last + 1), "mark": token_hex(8), "resources": named})
-                return last + 1
+                self._changes.insert_one({"_id": Int64(own.number), "mark": own.mark, "resources": named})
+                return own
             except DuplicateKeyError:
-                last = self.last()[0]
+                last = self.last()
 
     def end(self, names: Collection[str]) -> None:
         """Say that nothing more comes of these appends."""
         # Not durable: one that comes back has its resources read again, for an hour
         self._connection.passing("appends").delete_many({"_id": {"$in": list(names)}})
 
-    def tidy(self, number: int) -> None:
+    def tidy(self, last: Change) -> None:
         """Remove what nobody will ask for, and end the appends of writers that were killed."""
-        self._connection.passing("changes").delete_many({"_id": {"$lte": Int64(number - KEPT)}})
+        self._connection.passing("changes").delete_many({"_id": {"$lte": Int64(last.number - KEPT)}})
         before = {"began": {"$lte": time(clock.now() - ABANDONED)}}
         abandoned = list(self._connection["appends"].find(before))
         if abandoned:
-            self.note(_union(abandoned), number)
+            self.note(_union(abandoned), last)
             self.end([one["_id"] for one in abandoned])
 
     def version(self) -> str:
         """As :meth:`timeline.drivers.contract.EventStore.version`."""
         under_way = self._connection["appends"].find_one({}, {"_id": 1})
-        number, mark = self.last()
-        return f"{number}.{mark}" if under_way is None else f"{number}.{mark}.{token_hex(8)}"
+        last = self.last()
+        token = f"{last.number}.{last.mark}"
+        return token if under_way is None else f"{token}.{token_hex(8)}"
 
     def changed(self, since: str) -> Collection[Resource] | None:
         """As :meth:`timeline.drivers.contract.EventStore.changed`."""
@@ -100,17 +115,19 @@ class Changes:
         token = _TOKEN.fullmatch(since)
         if token is None:
             return None
-        number = int(token["number"])
-        found = list(self._changes.find({"_id": {"$gte": Int64(number)}}).sort("_id", 1))
-        if not found or found[0]["_id"] != number or found[0]["mark"] != token["mark"]:
-            return None
-        if found[-1]["_id"] != number + len(found) - 1:
+        seen = Change(int(token["number"]), token["mark"])
+        found = list(self._changes.find({"_id": {"$gte": Int64(seen.number)}}, sort=[("_id", 1)]))
+        if not found or _change(found[0]) != seen or _change(found[-1]).number != seen.number + len(found) - 1:
             return None
         return [keys.resource_of(key) for key in sorted(_union([*found[1:], *under_way]))]
 
     @property
     def _changes(self) -> Documents:
         return self._connection["changes"]
+
+
+def _change(document: Document) -> Change:
+    return Change(int(document["_id"]), str(document["mark"]))
 
 
 def _union(documents: Iterable[Document]) -> set[str]:

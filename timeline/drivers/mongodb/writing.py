@@ -1,8 +1,8 @@
 """Appends: every document is inserted where none with its key is, and what it needs is there before it.
 
 A body comes before the streams that name it, a resource before its streams, and a stream before its events. So where a
-stream is found, what comes before it need not be looked for: an append of repeats asks for its streams and inserts its
-events, between saying that it begins and that it is over.
+stream is there, what comes before it need not be looked for: an append of repeats inserts its events and nothing else,
+between saying that it begins and that it is over.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bson.binary import Binary
 from pymongo.errors import OperationFailure, PyMongoError
 
 from timeline.drivers.mongodb import keys
-from timeline.drivers.mongodb.changes import TIDIED, Changes
+from timeline.drivers.mongodb.changes import TIDIED, Change, Changes
 from timeline.drivers.mongodb.codec import message_id, text, time
 from timeline.drivers.mongodb.connection import Connection
 from timeline.drivers.mongodb.inserting import insert_missing
@@ -30,6 +30,8 @@ EVENTS = 2_000
 """Events that are stored by one turn."""
 _BYTES = 8 * 1024 * 1024
 """Bytes of bodies in one command, about."""
+_REMEMBERED = 50_000
+"""Streams that are known to be there without asking; 20 MB at the most of usual ones."""
 
 
 @dataclass
@@ -49,13 +51,16 @@ class Writing:
     def __init__(self, connection: Connection, changes: Changes) -> None:
         self._connection = connection
         self._changes = changes
+        self._streams: set[str] = set()
+        self._noted: Change | None = None
+        """One of our changes: these streams were there before it, and so they are for as long as it is."""
 
     def store(self, batch: Batch, *, again: bool) -> tuple[int, int]:
         """Store a batch; how many events and bodies were not there before.
 
         With ``again`` the outcome of a first turn is not known: what it may have added is noted as a change.
         """
-        last, _ = self._changes.last()
+        last = self._last()
         append = self._changes.begin(batch.resources)
         try:
             bodies = self._prepare_streams(batch)
@@ -67,15 +72,34 @@ class Writing:
                 self._changes.end([append])
             raise
         if events or again:
-            number = self._changes.note(batch.resources, last)
-            if number % TIDIED == 0:
-                self._changes.tidy(number)
+            own = self._changes.note(batch.resources, last)
+            self._remember(batch, own)
+            if own.number % TIDIED == 0:
+                self._changes.tidy(own)
         self._changes.end([append])
         return events, bodies
 
+    def _last(self) -> Change:
+        """The last change. Where ours is gone, it is another store, or this one as it was: nothing is known of it."""
+        noted = self._noted
+        last = None if noted is None else self._changes.last_since(noted)
+        if last is None:
+            self._streams.clear()
+            self._noted = None
+            last = self._changes.last()
+        return last
+
+    def _remember(self, batch: Batch, own: Change) -> None:
+        # Threads do this side by side: the later change holds for the streams of both.
+        self._noted = own if self._noted is None else max(own, self._noted)
+        if len(self._streams) + len(batch.streams) > _REMEMBERED:
+            self._streams.clear()
+        self._streams.update(batch.streams)
+
     def _prepare_streams(self, batch: Batch) -> int:
         """Make sure that the streams are there, and what they need; how many bodies were not."""
-        missing = self._missing("streams", batch.streams)
+        unknown = {key: one for key, one in batch.streams.items() if key not in self._streams}
+        missing = self._missing("streams", unknown)
         bodies = {body.digest.hex(): body for _, body in missing.values()}
         new = 0
         for some in _by_bytes(self._missing("bodies", bodies)):
