@@ -36,13 +36,14 @@ class Mariadb(Server):
 
     @classmethod
     def lacks(cls) -> str | None:
-        missing = [name for name in ("mariadbd", "mariadb-install-db") if program(name) is None]
+        needed = "mariadbd", "mariadb-install-db", "my_print_defaults"
+        missing = [name for name in needed if program(name) is None]
         return " and ".join(missing) or None
 
     @classmethod
     def install(cls) -> None:
-        # not mariadb-server, which brings a service, and would start it
-        from_debian(["mariadb-server-core"], lambda: cls.lacks() is None)
+        # not mariadb-server, which brings a service, and would start it; of the client, what makes the first tables
+        from_debian(["mariadb-server-core", "mariadb-client-core"], lambda: cls.lacks() is None)
 
     @classmethod
     def place(cls, url: str, *, ours: bool) -> AbstractContextManager[str]:

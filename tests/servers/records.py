@@ -45,6 +45,7 @@ class Record:
         cls, name: str, *, shared: bool, owner: Process | None, folder: Path, url: str, ends_by: signal.Signals
     ) -> Record:
         """The record of a server that is about to be started."""
+        os.makedirs(_folder(), exist_ok=True)
         file = _folder() / f"{name}-{uuid4().hex[:12]}.json"
         return cls(file, name, shared, owner, folder, url, ends_by)
 
@@ -107,6 +108,7 @@ class Record:
 @contextmanager
 def locked(name: str) -> Iterator[None]:
     """Within it no other process starts a server of this name, or installs it."""
+    os.makedirs(_folder(), exist_ok=True)
     with open(_folder() / f"{name}.lock", "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -117,6 +119,4 @@ def _numbers(process: Process | None) -> list[int] | None:
 
 
 def _folder() -> Path:
-    folder = kept() / "running"
-    os.makedirs(folder, exist_ok=True)
-    return folder
+    return kept() / "running"
