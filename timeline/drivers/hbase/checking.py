@@ -23,6 +23,7 @@ from timeline.drivers.hbase.codec import (
     ORDINARY,
     REFERENCE_BYTES,
     STAMP_BYTES,
+    decode,
     id_first,
     name_of,
     named,
@@ -63,7 +64,7 @@ from timeline.drivers.hbase.schema import (
     WRITERS,
     change_number,
 )
-from timeline.drivers.sql.codec import decode
+from timeline.errors import StoreCorrupt
 from timeline.model import LIFE_BOUNDS, Body, Phase, Resource
 
 _MOST = 1_000
@@ -73,7 +74,7 @@ _END = b"\xff" * 40
 _EVENT_ROWS, _BODY_ROWS, _ROWS = 400, 16, 500
 """Rows that are read together. A body may have a megabyte, and a quarantine record four."""
 
-_UNREADABLE = (ValueError, LookupError, struct.error, msgspec.MsgspecError)
+_UNREADABLE = (ValueError, LookupError, struct.error, msgspec.MsgspecError, StoreCorrupt)
 _AFTER_RECORDS = bytes((QUARANTINE_BY_AGE[0] + 1,))
 _PHASES = frozenset(int(phase) for phase in Phase)
 

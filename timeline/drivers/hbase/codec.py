@@ -22,7 +22,7 @@ from collections.abc import Iterable
 from struct import Struct
 
 from timeline import clock
-from timeline.drivers.sql.codec import decode, encode, pack_message_id, unpack_message_id
+from timeline.drivers.sql.codec import pack_message_id, unpack_message_id
 from timeline.model import LIFE_BOUNDS, Body, Event, Resource
 
 FAMILY = b"d:"
@@ -31,12 +31,23 @@ ORDINARY, BOUND = b"\x00", b"\x01"
 REFERENCE_BYTES = 33
 STAMP_BYTES = 9
 _END = b"\x00\x01"
+_SPREAD = 0x9E3779B1
 _HAS_MESSAGE_ID = b"\x01"
 
 _stamp = Struct(">QB")
 _column = Struct(">2xQB")
 _head = Struct(">QH")
 _eight = Struct(">Q")
+
+
+def encode(text: str) -> bytes:
+    """The bytes of a text. Total: file names that are no UTF-8 are text with lone surrogates in Python."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def decode(data: bytes) -> str:
+    """The text whose bytes are given. Raises :class:`ValueError` where they are no UTF-8."""
+    return data.decode("utf-8", "surrogatepass")
 
 
 def escaped(text: str) -> bytes:
@@ -87,7 +98,8 @@ def after_all(prefix: bytes) -> bytes:
 
 def salted(name: bytes) -> bytes:
     """A name with its salt."""
-    return bytes((zlib.crc32(name) % SALTS,)) + name
+    # of names that are counted through, the lowest bits of the sum alone are not spread evenly
+    return bytes(((zlib.crc32(name) * _SPREAD & 0xFFFFFFFF) >> 28,)) + name
 
 
 def reference(body: Body) -> bytes:

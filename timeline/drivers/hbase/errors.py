@@ -7,7 +7,7 @@ from types import TracebackType
 
 import happybase  # noqa: F401 - it makes the next one, the words of the wire
 from Hbase_thrift import AlreadyExists, IllegalArgument, IOError  # type: ignore[import-not-found]
-from thriftpy2.thrift import TApplicationException, TException
+from thriftpy2.thrift import TApplicationException
 from thriftpy2.transport import TTransportException
 
 from timeline.errors import (
@@ -35,6 +35,7 @@ class Refused(StoreError):
         self.said = said
 
 
+_WIRE = "thriftpy2"
 _EXCEPTION = re.compile(r"(?:[a-z0-9]+\.)+([A-Z]\w*(?:Exception|Error))", re.ASCII)
 """The name of a class of Java."""
 
@@ -68,7 +69,7 @@ class Translated:
             translation = self._of_the_wire(error)
         elif isinstance(error, IOError | IllegalArgument | AlreadyExists | TApplicationException):
             translation = self._of_hbase(error)
-        elif isinstance(error, TException):
+        elif type(error).__module__.partition(".")[0] == _WIRE:  # some of its errors have no base in common
             translation = StoreUnavailable(
                 f"{self._place}: what answers there does not speak as a Thrift gateway of HBase does "
                 f"({type(error).__name__}); see which port it listens at, and the options transport and protocol"

@@ -47,6 +47,9 @@ def rows(
         yield from page
         if done:
             return
-        start, number = page[-1][0] + b"\0", min(4 * number, most)
-        if wanted_from is not None and (wanted := wanted_from(start)) > start:
-            start, number = wanted, first
+        last = page[-1][0]
+        start = last + b"\0"
+        if wanted_from is None or wanted_from(last) <= last:  # otherwise the end of the page was in vain
+            number = min(4 * number, most)
+        if wanted_from is not None:
+            start = max(start, wanted_from(start))

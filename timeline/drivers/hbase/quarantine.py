@@ -12,11 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from timeline.drivers.hbase import paging
-from timeline.drivers.hbase.codec import since_first
+from timeline.drivers.hbase.codec import decode, encode, read_since_first, since_first
 from timeline.drivers.hbase.connections import Connections
 from timeline.drivers.hbase.gateway import Cells, Gateway
 from timeline.drivers.hbase.schema import AGE, BODY, META, ONCE, QUARANTINE_BY_AGE, QUARANTINE_BY_ID, ROW
-from timeline.drivers.sql.codec import decode, encode
 from timeline.errors import StoreBusy, StoreCorrupt
 from timeline.model import Outcome, Quarantined
 
@@ -115,7 +114,7 @@ class Quarantine:
                     reason=encode(record.reason),
                     detail=encode(record.detail),
                     origin=encode(record.origin),
-                    received_at=record.received_at,
+                    received_at=read_since_first(age),
                     event_type=None if record.event_type is None else encode(record.event_type),
                     message_id=None if record.message_id is None else encode(record.message_id),
                     size=record.size,
