@@ -251,6 +251,13 @@ def test_empty_tables_that_were_made_with_regions_of_their_own_become_a_store() 
         assert list(driver.events([VM])) == [event(1)]
 
 
+def test_a_table_that_keeps_several_versions_is_refused() -> None:
+    with place("hbase") as url, tables(url) as connection, closing(drivers.open(url)) as driver:
+        connection.create_table("events", {"d": {"max_versions": 3}})
+        with pytest.raises(StoreForeign, match="keeps 3 versions of a cell"):
+            driver.prepare()
+
+
 def test_a_table_that_is_missing_is_told() -> None:
     with place("hbase") as url, tables(url) as connection, closing(drivers.open(url)) as driver:
         driver.prepare()

@@ -75,15 +75,18 @@ class Gateway:
 
     # Tables
 
-    def families(self, table: str) -> set[bytes] | None:
-        """The column families of a table, each with its colon; ``None`` where there is no such table."""
+    def families(self, table: str) -> dict[bytes, int] | None:
+        """The column families of a table, each with its colon and how many versions of a cell it keeps.
+
+        ``None`` where there is no such table.
+        """
         try:
             found = self._client.getColumnDescriptors(self._table(table))
         except IOError as error:
             if is_no_table(error):
                 return None
             raise
-        return {name.partition(b":")[0] + b":" for name in found}
+        return {name.partition(b":")[0] + b":": family.maxVersions for name, family in found.items()}
 
     def create(self, table: str) -> bool:
         """Make a table with our one family, which keeps one version of each cell; not if another does so just now."""

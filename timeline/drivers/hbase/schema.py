@@ -122,9 +122,12 @@ def _check_families(gateway: Gateway, url: HbaseUrl) -> set[str]:
         families = gateway.families(table)
         if families is None:
             continue
-        if families != {FAMILY}:
+        if set(families) != {FAMILY}:
             listed = b", ".join(sorted(families)).decode("utf-8", "replace")
             raise StoreForeign(_foreign(url, f"the table {url.prefix}_{table} has the column families {listed}"))
+        if families[FAMILY] != 1:  # a filter would see versions that are passed over without one
+            why = f"the table {url.prefix}_{table} keeps {families[FAMILY]} versions of a cell, and not one"
+            raise StoreForeign(_foreign(url, why))
         there.add(table)
     return there
 
