@@ -114,16 +114,14 @@ class WritesWhenItSuits(Pickled):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self._waiting: list[Event] = []
-        self._turn = 0
 
     def append(self, events: Iterable[Event]) -> Appended:
         self._waiting += events
-        self._turn += 1
-        return self.flush() if self._turn % 4 == 0 else Appended(events=None, bodies=None, duplicates=None)
+        return Appended(events=None, bodies=None, duplicates=None)
 
-    def flush(self) -> Appended:
+    def flush(self) -> None:
         waiting, self._waiting = self._waiting, []
-        return super().append(waiting)
+        super().append(waiting)
 
     def events(self, which: Which, **rest: object) -> Iterator[Event]:
         self.flush()
