@@ -19,7 +19,6 @@ from timeline import clock, drivers
 from timeline.drivers import Driver
 from timeline.drivers.conformance import DriverConformance
 from timeline.drivers.conformance.appending import Appending
-from timeline.drivers.conformance.changing import Changing
 from timeline.drivers.conformance.history import VM, event, needed, number, wanted
 from timeline.drivers.conformance.identity import TEXTS, Identity
 from timeline.drivers.conformance.keeping import Keeping
@@ -54,7 +53,7 @@ class TestMongodb(OnMongodb, DriverConformance, Keeping, Limiting):
     pass
 
 
-class TestFerretdb(OnAServer, Appending, Changing, Identity, Quarantining, Refusing, Keeping):
+class TestFerretdb(OnAServer, Appending, Identity, Quarantining, Refusing):
     """Another server that speaks the protocol, and refuses more: NUL in text, dots in names, arrays in arrays."""
 
     server_name = "ferretdb"
