@@ -19,7 +19,7 @@ from tests.servers.processes import free_port
 from tests.servers.server import Server
 
 _MASTER, _GATEWAY = "master", "gateway"
-_MEMORY = {_MASTER: "1g", _GATEWAY: "256m"}
+_MEMORY = {_MASTER: "2g", _GATEWAY: "256m"}
 _MAIN = {
     _MASTER: ["org.apache.hadoop.hbase.master.HMaster", "start"],
     _GATEWAY: ["org.apache.hadoop.hbase.thrift.ThriftServer", "start", "--bind", "127.0.0.1", "-p"],
