@@ -18,6 +18,7 @@ from timeline.drivers.sql.dbapi import Connection, Cursor
 from timeline.drivers.sql.driver import SqlDriver
 from timeline.drivers.sql.mariadb_errors import Translated
 from timeline.drivers.sql.mariadb_rows import MariadbFinding, MariadbInsertion
+from timeline.drivers.sql.schema import REVISION, SEQUENCES, metadata
 from timeline.drivers.sql.server_url import ServerUrl
 from timeline.drivers.sql.statement import one_of_places
 from timeline.errors import StoreBusy, StoreError, StoreUrlError
@@ -33,7 +34,7 @@ _ASKED_AFTER = 1.0
 _SESSION = (
     # strict, or values that do not fit are cut; and with as many warnings as a statement has rows: all are looked at
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', max_error_count = 65535, "
-    "innodb_lock_wait_timeout = 30"
+    "innodb_lock_wait_timeout = {seconds}"
 )
 _READING = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 _WRITING = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
@@ -107,7 +108,7 @@ class Mariadb:
                 database=self._url.database,
                 charset="utf8mb4",
                 autocommit=True,
-                init_command=_SESSION,
+                init_command=_SESSION.format(seconds=max(1, int(self._timeout))),
                 connect_timeout=min(self._timeout, 10),
                 read_timeout=self._timeout + 5,  # the server says that a lock is not to be had before we stop to listen
                 write_timeout=self._timeout + 5,
@@ -161,17 +162,37 @@ class Mariadb:
 
     @contextmanager
     def migrating(self) -> Iterator[sqlalchemy.Connection]:
-        # A change of a table commits what came before it. So a lock with a name keeps others out, and what was left
-        # half done is gone on with.
+        # A change of a table commits what came before it. So a lock with a name keeps others out, and what was broken
+        # off is begun again.
         with closing(self._connect()) as connection:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT GET_LOCK(CONCAT(%s, '.', DATABASE()), %s)", (_INIT_LOCK, self._timeout))
                 if cursor.fetchall() != ((1,),):
                     raise StoreBusy(f"{self.place}: another process makes the store; try again when it is done")
+                self._remove_what_was_broken_off(cast(Cursor, cursor))
             engine = create_engine("mariadb+pymysql://", creator=lambda: connection, poolclass=NullPool)
             with engine.connect() as migration:
                 yield migration
                 migration.commit()
+
+    def _remove_what_was_broken_off(self, cursor: Cursor) -> None:
+        """Tables without a revision, or not yet with the last, in which nothing was ever stored."""
+        tables = self.tables(cursor)
+        ours = [name for name in metadata.tables if name in tables]
+        if "alembic_version" not in tables or not tables <= {"alembic_version", *ours}:
+            return
+        cursor.execute("SELECT version_num FROM alembic_version")
+        if cursor.fetchall() == ((REVISION,),):
+            return
+        for name in ours:
+            cursor.execute(f"SELECT EXISTS (SELECT * FROM `{name}`)")
+            if cursor.fetchone()[0]:
+                return
+        for name in ours:
+            cursor.execute(f"DROP TABLE `{name}`")
+        for name in SEQUENCES:
+            cursor.execute(f"DROP SEQUENCE IF EXISTS {name}")
+        cursor.execute("DELETE FROM alembic_version")
 
     def inserting(self, table: Table, key: Sequence[Column[Any]]) -> MariadbInsertion:
         return MariadbInsertion(table, self.dialect)

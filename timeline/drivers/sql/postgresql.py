@@ -30,8 +30,8 @@ _BOUNDED = {
     "keepalives_interval": "10",
     "keepalives_count": "3",
     "application_name": "timeline",
+    "options": "-c lock_timeout=30s",
 }
-_LOCK_WAIT = "30s"
 _INIT_LOCK = 0x74696D656C696E65
 """Of the advisory lock that who changes the schema holds: ``timeline``, in ASCII."""
 
@@ -69,11 +69,9 @@ class Postgresql:
     def _connect(self) -> psycopg.Connection[Any]:
         try:
             # rows come in binary form: their bytes need not be read from digits
-            connection = psycopg.connect(self._conninfo, autocommit=True, cursor_factory=_BinaryCursor)
+            return psycopg.connect(self._conninfo, autocommit=True, cursor_factory=_BinaryCursor)
         except psycopg.Error as error:
             raise self._translated.not_connected(error) from error
-        connection.execute(f"SET lock_timeout = '{_LOCK_WAIT}'")
-        return connection
 
     def may_be_kept(self, connection: Connection) -> bool:
         return True

@@ -42,8 +42,8 @@ def stored_revision(database: Database, cursor: Cursor) -> str | None:
         return None
     cursor.execute("SELECT version_num FROM alembic_version")
     revisions = [revision for (revision,) in cursor.fetchall()]
-    if not revisions and tables == {"alembic_version"}:
-        return None
+    if not revisions and tables <= {"alembic_version", *metadata.tables}:
+        return None  # not made to its end
     stored = str(revisions[0]) if len(revisions) == 1 else ""
     if not re.fullmatch("[0-9]{4}", stored, re.ASCII):
         raise StoreForeign(_foreign(database, f"its schema has the revision {stored!r:.40}"))
