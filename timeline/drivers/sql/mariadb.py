@@ -104,7 +104,7 @@ class Mariadb:
                 host=self._url.host or "localhost",
                 port=self._url.port or 3306,
                 user=self._url.user,
-                password=self._url.password or "",
+                password=(self._url.password or "").encode(),  # of text it would take Latin 1
                 database=self._url.database,
                 charset="utf8mb4",
                 autocommit=True,
