@@ -22,6 +22,7 @@ def short(most: int) -> sa.types.TypeEngine[bytes]:
 
 Long = sa.LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb")
 
+
 def upgrade() -> None:
     op.create_table(
         "resource",

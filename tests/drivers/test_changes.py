@@ -16,10 +16,10 @@ from hypothesis import strategies as some
 from tests.drivers.processes import Child
 from timeline import drivers
 from timeline.drivers import Driver
+from timeline.drivers.codec import pack_numbers, unpack_numbers
 from timeline.drivers.conformance.changing import Changing, Copy
 from timeline.drivers.conformance.history import VM, event, number, wanted
 from timeline.drivers.sql import changes
-from timeline.drivers.sql.codec import pack_numbers, unpack_numbers
 from timeline.drivers.sql.driver import SqlDriver
 from timeline.drivers.sql.sqlite import Sqlite
 from timeline.model import Scope

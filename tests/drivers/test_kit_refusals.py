@@ -34,6 +34,7 @@ class Made(MemoryDriver):
         return StoreNotFound("no store is there yet; timeline init makes one")
 
     def prepare(self) -> None:
+        super().prepare()
         if not self._held.name.startswith("made "):
             self._held.name = f"made {self._held.name}"
 

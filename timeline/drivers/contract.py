@@ -1,4 +1,4 @@
-"""What every store does, in words and in two abstract classes. A driver implements both and nothing else.
+"""What every store does, in words and in three abstract classes. A driver implements them and nothing else.
 
 What all drivers owe:
 
@@ -18,7 +18,9 @@ What all drivers owe:
    those that came meanwhile any. Any set of whole events is a history, and an event is never there without its body.
 9. *Threads may share a driver; a fork may not break it*: the child opens its own connections. Only where the parent was
    in the midst of an answer may the child be refused, in a sentence.
-10. *Errors are ours*: every foreign exception becomes a :class:`~timeline.errors.StoreError` in one place, one sentence
+10. *Limits are the model's*: an event beyond one is a :class:`~timeline.errors.StoreError` before anything is stored
+    (:func:`timeline.drivers.limits.within_limits`). What is only asked for may be any text: it is not found.
+11. *Errors are ours*: every foreign exception becomes a :class:`~timeline.errors.StoreError` in one place, one sentence
     with the place and the way out.
 
 :class:`timeline.drivers.conformance.DriverConformance` holds a driver to all this.

@@ -51,12 +51,15 @@ class MemoryDriver(Driver):
 
     @property
     def _memory(self) -> Memory:
-        if self._closed:
-            raise StoreError("the store was closed: open it again")
+        self._check_open()
         return self._held
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError("the store was closed: open it again")
+
     def prepare(self) -> None:
-        pass  # there is no schema
+        self._check_open()  # and no more: there is no schema
 
     def append(self, events: Iterable[Event]) -> Appended:
         given = within_limits(events)  # before anything is stored: the iterable may raise

@@ -98,7 +98,7 @@ class Body(msgspec.Struct, frozen=True, gc=False):
             raise self._corrupt(error) from error
 
     def _corrupt(self, error: Exception) -> StoreCorrupt:
-        return StoreCorrupt(f"the body {self.digest.hex()} in the store is no canonical body: {error}")
+        return StoreCorrupt(f"the body {self.digest.hex()} in the store is no canonical body: {error!s:.200}")
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):

@@ -67,6 +67,7 @@ class Refusing(OnAStore):
             driver.close()
             for name, call in CALLS.items():
                 refuses(driver, name, call, StoreError)
+            refuses(driver, "prepare", lambda driver: driver.prepare(), StoreError)
             assert list(other.events([VM])) == [event(1)]
             other.append([event(2)])
 

@@ -10,7 +10,7 @@ Keys sort as unsigned bytes, so that what is read together lies together:
   its own: ``salt, name, 01, reference, stamp``. So the first column of each row that is not beyond an instant is all
   that the state at that instant needs.
 - Its value: recorded_at less ``clock.MIN`` in 8 bytes, the length of the event type in 2, the event type, and the
-  message id, if there is one: as :func:`timeline.drivers.sql.codec.pack_message_id` packs it, after the byte 01.
+  message id, if there is one: as :func:`timeline.drivers.codec.pack_message_id` packs it, after the byte 01.
 
 The salt spreads resources over regions: it is one byte, of the name.
 """
@@ -22,7 +22,7 @@ from collections.abc import Iterable
 from struct import Struct
 
 from timeline import clock
-from timeline.drivers.sql.codec import pack_message_id, unpack_message_id
+from timeline.drivers.codec import pack_message_id, unpack_message_id
 from timeline.model import LIFE_BOUNDS, Body, Event, Resource
 
 FAMILY = b"d:"

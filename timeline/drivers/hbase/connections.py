@@ -51,9 +51,13 @@ class Connections:
             self.close_idle()
         return answer
 
-    def _take(self) -> Gateway:
+    def check_open(self) -> None:
+        """Raises :class:`~timeline.errors.StoreError` once it was closed."""
         if self._closed:
             raise StoreError("the store was closed: open it again")
+
+    def _take(self) -> Gateway:
+        self.check_open()
         while True:
             try:
                 gateway = self._idle.pop()

@@ -41,6 +41,7 @@ class HbaseDriver(Driver, CheckedStore):
         self._contents = Contents(self._connections, self._quarantine)
 
     def prepare(self) -> None:
+        self._connections.check_open()
         schema.prepare(self._connections.url, self._connections.translated)
 
     def append(self, events: Iterable[Event]) -> Appended:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from bson.binary import Binary
 from bson.int64 import Int64
 
+from timeline.drivers.codec import decode, encode, pack_message_id, unpack_message_id
 from timeline.drivers.mongodb.keys import storable
-from timeline.drivers.sql.codec import decode, encode, pack_message_id, unpack_message_id
 
 Text = str | bytes
 """Text as it is stored: itself, but in bytes where it holds NUL, which not every server takes, or a lone surrogate."""

@@ -13,7 +13,7 @@ from random import randrange
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from timeline.drivers.sql.codec import decode, pack_numbers, unpack_numbers
+from timeline.drivers.codec import decode, pack_numbers, unpack_numbers
 from timeline.drivers.sql.connections import Connections
 from timeline.drivers.sql.database import Database
 from timeline.drivers.sql.dbapi import Cursor

@@ -15,8 +15,8 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.sql import ClauseElement
 
 from timeline import clock
+from timeline.drivers.codec import decode, pack_message_id, unpack_message_id
 from timeline.drivers.contract import Damage, Problem
-from timeline.drivers.sql.codec import decode, pack_message_id, unpack_message_id
 from timeline.drivers.sql.connections import Connections
 from timeline.drivers.sql.database import Database
 from timeline.drivers.sql.schema import body, body_digest, event, event_type, quarantine, resource, stream

@@ -55,14 +55,18 @@ class Connections:
             yield cursor
             cursor.execute("COMMIT")
 
+    def check_open(self) -> None:
+        """Raises :class:`~timeline.errors.StoreError` once it was closed."""
+        if self._closed:
+            raise StoreError("the store was closed: open it again")
+
     def close(self) -> None:
         """Close what is idle now, and the rest when it is given back."""
         self._closed = True
         self.close_idle()
 
     def _take(self, writing: bool) -> Connection:
-        if self._closed:
-            raise StoreError("the store was closed: open it again")
+        self.check_open()
         if self._inherited:
             raise StoreError(
                 "this process was forked while its parent read the store, and cannot use it: "

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.sql import ClauseElement
 
+from timeline.drivers.codec import decode, encode
 from timeline.drivers.contract import Summary
-from timeline.drivers.sql.codec import decode, encode
 from timeline.drivers.sql.connections import Connections
 from timeline.drivers.sql.database import Database
 from timeline.drivers.sql.dbapi import Cursor

@@ -59,6 +59,7 @@ class SqlDriver(Driver):
         return Quarantine(self._database, self._connections)
 
     def prepare(self) -> None:
+        self._connections.check_open()
         with self._database.translated():
             try:
                 revision.connect(self._database, writing=False).close()

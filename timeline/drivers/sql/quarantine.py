@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, select, update
 
-from timeline.drivers.sql.codec import decode, encode
+from timeline.drivers.codec import decode, encode
 from timeline.drivers.sql.connections import Connections
 from timeline.drivers.sql.database import Database
 from timeline.drivers.sql.schema import quarantine

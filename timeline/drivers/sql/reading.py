@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, case, exists, null, select, true
 
-from timeline.drivers.sql.codec import decode, encode, unpack_message_id
+from timeline.drivers.codec import decode, encode, unpack_message_id
 from timeline.drivers.sql.connections import Connections
 from timeline.drivers.sql.database import Database
 from timeline.drivers.sql.dbapi import Cursor

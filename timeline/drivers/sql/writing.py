@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from operator import itemgetter
 
+from timeline.drivers.codec import encode, pack_message_id
 from timeline.drivers.contract import Appended
 from timeline.drivers.sql.changes import Log
-from timeline.drivers.sql.codec import encode, pack_message_id
 from timeline.drivers.sql.connections import Connections
 from timeline.drivers.sql.database import Database, Key
 from timeline.drivers.sql.dbapi import Cursor
