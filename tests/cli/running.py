@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import threading
@@ -93,7 +94,12 @@ def started(*arguments: object, limit: str = ":", **variables: str) -> subproces
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+        preexec_fn=_heed_hangups,
     )
+
+
+def _heed_hangups() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # where tests run under nohup they are ignored, by all children too
 
 
 @contextlib.contextmanager
