@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import select as polling
+import select
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
@@ -78,8 +78,9 @@ class Postgresql:
 
     def is_alive(self, connection: Connection) -> bool:
         # The server says nothing unless asked, but for its last words.
-        readable, _, _ = polling.select([cast("psycopg.Connection[Any]", connection).fileno()], [], [], 0)
-        return not readable
+        said = select.poll()
+        said.register(cast("psycopg.Connection[Any]", connection).fileno(), select.POLLIN)
+        return not said.poll(0)
 
     def stream(self, connection: Connection) -> Cursor:
         return _Stream(cast("psycopg.Connection[Any]", connection), self.begin_reading)
