@@ -21,12 +21,10 @@ from timeline.drivers.conformance import DriverConformance
 from timeline.drivers.conformance.appending import Appending
 from timeline.drivers.conformance.history import VM, event, needed, number, wanted
 from timeline.drivers.conformance.identity import TEXTS, Identity
-from timeline.drivers.conformance.keeping import Keeping
-from timeline.drivers.conformance.limiting import Limiting
 from timeline.drivers.conformance.quarantine import Quarantining, record
 from timeline.drivers.conformance.refusing import Refusing
 from timeline.drivers.conformance.store import Server
-from timeline.drivers.contract import CheckedStore, Damage
+from timeline.drivers.contract import Damage
 from timeline.drivers.mongodb import keys
 from timeline.drivers.mongodb.changes import ABANDONED, TIDIED
 from timeline.drivers.mongodb.writing import batches
@@ -49,7 +47,7 @@ class OnMongodb(OnAServer):
             yield Server(lambda: drivers.open(url), server.kill, server.start)
 
 
-class TestMongodb(OnMongodb, DriverConformance, Keeping, Limiting):
+class TestMongodb(OnMongodb, DriverConformance):
     pass
 
 
@@ -306,5 +304,4 @@ def _begun(database: Documents, at: int) -> None:
 
 
 def _damages(driver: Driver) -> list[tuple[Damage, Resource | None]]:
-    assert isinstance(driver, CheckedStore)
     return sorted(((problem.damage, problem.resource) for problem in driver.check()), key=str)

@@ -21,6 +21,7 @@ from timeline.drivers import Driver
 from timeline.drivers.conformance import DriverConformance
 from timeline.drivers.conformance.history import VM, event, number
 from timeline.drivers.conformance.quarantine import record
+from timeline.drivers.conformance.refusing import CALLS
 from timeline.drivers.sql.schema import REVISION
 from timeline.drivers.sql.sqlite import Sqlite
 from timeline.errors import (
@@ -30,23 +31,10 @@ from timeline.errors import (
     StoreNotFound,
     StoreUrlError,
 )
-from timeline.model import Outcome, Phase, Scope
+from timeline.model import Phase, Scope
 
 UUID = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"
 
-CALLS: dict[str, Callable[[Driver], object]] = {
-    "append": lambda driver: driver.append([event(1)]),
-    "events": lambda driver: list(driver.events([VM])),
-    "scope": lambda driver: list(driver.events(Scope())),
-    "resources": lambda driver: driver.resources(Scope()),
-    "version": lambda driver: driver.version(),
-    "changed": lambda driver: driver.changed("0"),
-    "summary": lambda driver: driver.summary(),
-    "put": lambda driver: driver.put([record("aa")]),
-    "list": lambda driver: driver.list(),
-    "find": lambda driver: driver.find("aa"),
-    "settle": lambda driver: driver.settle("aa", Outcome.STORED, 1),
-}
 every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 
 

@@ -8,8 +8,8 @@ from itertools import groupby, islice
 from operator import attrgetter
 
 from timeline import masking
-from timeline.drivers.contract import CheckedStore, Damage, Driver, Problem
-from timeline.errors import StoreCorrupt, StoreError
+from timeline.drivers.contract import Damage, Driver, Problem
+from timeline.errors import StoreCorrupt
 from timeline.model import Body, Event, Quarantined, Resource, Scope, canonical, order
 
 _MOST = 1_000
@@ -41,8 +41,6 @@ class Check:
         Raises :class:`~timeline.errors.StoreError` where the store cannot be used at all.
         """
         driver = self._driver
-        if not isinstance(driver, CheckedStore):
-            raise StoreError("the driver of this store cannot check it: a newer one may")
         ended = set[str]()
         for problems in (driver.check(), self._events(), self._records()):
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 
-from timeline.drivers.contract import Appended, CheckedStore, Driver, Problem, Summary
+from timeline.drivers.contract import Appended, Driver, Problem, Summary
 from timeline.drivers.hbase import schema
 from timeline.drivers.hbase.changes import Changes
 from timeline.drivers.hbase.checking import Checking
@@ -28,7 +28,7 @@ def open(url: str) -> HbaseDriver:
     return HbaseDriver(HbaseUrl(url))
 
 
-class HbaseDriver(Driver, CheckedStore):
+class HbaseDriver(Driver):
     """A store in HBase."""
 
     def __init__(self, url: HbaseUrl) -> None:

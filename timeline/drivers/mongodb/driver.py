@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TypeVar
 
-from timeline.drivers.contract import Appended, CheckedStore, Driver, Problem, Summary
+from timeline.drivers.contract import Appended, Driver, Problem, Summary
 from timeline.drivers.limits import within_limits
 from timeline.drivers.mongodb.changes import Changes
 from timeline.drivers.mongodb.checking import Checking
@@ -30,7 +30,7 @@ def open(url: str) -> MongodbDriver:
     return MongodbDriver(MongodbUrl(url))
 
 
-class MongodbDriver(Driver, CheckedStore):
+class MongodbDriver(Driver):
     """A store in a MongoDB database. It is without transactions: the contract says what it keeps less of."""
 
     def __init__(self, url: MongodbUrl) -> None:

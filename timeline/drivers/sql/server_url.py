@@ -19,20 +19,37 @@ class ServerUrl:
         try:
             parsed = make_url(url)
         except (ArgumentError, ValueError):
-            said = url.rpartition("@")[2].partition("?")[0]  # what stands outside may be a password
+            # what stands outside may be a password
+            said = url.rpartition("@")[2].partition("?")[0] if "@" in url else f"{url.partition(':')[0]}:"
             raise StoreUrlError(f"...{said!r} is no URL of a store on a server; one looks like {example}") from None
+        if parsed.host is not None and "@" in parsed.host:
+            host = parsed.host.rpartition("@")[2]
+            raise StoreUrlError(f"...@{host}: an @ that belongs to a name or a password is written %40 in a URL")
         if not parsed.database:
             raise StoreUrlError(f"{_shown(parsed)} names no database; a URL looks like {example}")
-        if "\0" in parsed.database:
-            raise StoreUrlError(f"{_shown(parsed)}: a name cannot hold the character NUL")
         self.user = parsed.username
         self.password = parsed.password
         self.host = parsed.host
         self.port = parsed.port
         self.database = parsed.database
+        self._example = example
         self.place = _shown(parsed)
         self.init = f"timeline init --store {shlex.quote(self.place)}"
         self.options = self._options(parsed.query)
+        self._check()
+
+    def _check(self) -> None:
+        """What some client would cut, or fail of in its own words."""
+        for text in (self.user, self.password, self.host, self.database, *self.options, *self.options.values()):
+            if text is not None and "\0" in text:
+                raise StoreUrlError(f"{self.place}: nothing in it can hold the character NUL")
+            if text is not None and not _is_text(text, "utf-8"):
+                raise StoreUrlError(f"{self.place}: it holds bytes that are no UTF-8")
+        for host in (self.host, self.options.get("host")):
+            if host is not None and not _is_text(host, "idna"):
+                raise StoreUrlError(f"{self.place}: this is no name of a host; a URL looks like {self._example}")
+        if self.port is not None and not 0 < self.port < 65_536:
+            raise StoreUrlError(f"{self.place}: a port is a number from 1 to 65535")
 
     def _options(self, query: Mapping[str, tuple[str, ...] | str]) -> dict[str, str]:
         options: dict[str, str] = {}
@@ -41,6 +58,14 @@ class ServerUrl:
                 raise StoreUrlError(f"{self.place}: the option {name} is given more than once")
             options[name] = value
         return options
+
+
+def _is_text(text: str, encoding: str) -> bool:
+    try:
+        text.encode(encoding)
+    except UnicodeError:
+        return False
+    return True
 
 
 def _shown(url: URL) -> str:
