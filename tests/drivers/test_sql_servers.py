@@ -7,14 +7,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-import sqlalchemy
-from sqlalchemy import NullPool, create_engine, inspect, text
+from sqlalchemy import NullPool, create_engine, inspect, make_url, text
 
+from tests.cli.running import run
 from tests.servers import Server, own, place
 from timeline import drivers
 from timeline.drivers.conformance.history import event, number, wanted
 from timeline.drivers.sql.schema import SEQUENCES, metadata
-from timeline.errors import StoreUrlError
+from timeline.errors import StoreDenied, StoreUrlError
 from timeline.model import Scope
 
 on_each = pytest.mark.parametrize("name", ["postgresql", "mariadb"])
@@ -111,6 +111,24 @@ class TestStatements:
             assert 0 < self.statements(server) - before <= 20
 
 
+def believe_nobody_but(user: str, server: Server) -> None:
+    """Let PostgreSQL ask everybody else for a password."""
+    asked = f"host all {user} 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+    (server.folder / "data" / "pg_hba.conf").write_text(asked)
+
+    def read_at() -> object:
+        engine = create_engine(server.url, poolclass=NullPool)
+        with engine.connect() as connection:
+            return connection.exec_driver_sql("SELECT pg_conf_load_time()").scalar_one()
+
+    before = read_at()
+    engine = create_engine(server.url, poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SELECT pg_reload_conf()")
+    while read_at() == before:
+        pass
+
+
 class TestUrl:
     @pytest.mark.parametrize(
         ("url", "said"),
@@ -125,6 +143,20 @@ class TestUrl:
             ("mariadb+pymysql://user:secret@host/db?timeout=soon", "the option timeout cannot be 'soon'"),
             ("mariadb+pymysql://user:secret@host/db?timeout=-1", "the timeout is a number of seconds"),
             ("mariadb+pymysql://user:secret@host/db?ssl=yes", "the option ssl cannot be 'yes'"),
+            ("mariadb+pymysql://user:secret@host/db?ssl_key=/key", "ssl_key is the key of a certificate"),
+            ("postgresql+psycopg://user:secret@host/db?dbname=other", "the database is the one in the path"),
+            ("postgresql+psycopg://user:secret/db", "'postgresql.psycopg:' is no URL of a store on a server"),
+            ("mariadb+pymysql://user:p@secret@host/db", "^[.]{3}@host: an @ that belongs to .* is written %40"),
+            ("postgresql+psycopg://user:secret@host:0/db", "host:0/db: a port is a number from 1 to 65535"),
+            ("mariadb+pymysql://user:secret@host:65536/db", "a port is a number from 1 to 65535"),
+            ("mariadb+pymysql://user:secret@a..b/db", "this is no name of a host"),
+            ("postgresql+psycopg://user:secret@/db?host=a..b", "this is no name of a host"),
+            ("mariadb+pymysql://us\udcffer:secret@host/db", "bytes that are no UTF-8"),
+            *(
+                (f"{scheme}://{rest}", "the character NUL")
+                for scheme in ("postgresql+psycopg", "mariadb+pymysql")
+                for rest in ("us%00er@host/db", "user:secret%00@host/db", "user@host/d%00b")
+            ),
         ],
     )
     def test_what_is_no_url_of_a_store_is_said_without_its_password(self, url: str, said: str) -> None:
@@ -133,10 +165,24 @@ class TestUrl:
         assert ":secret" not in str(raised.value)
 
     @on_each
-    def test_any_name_and_password_will_do(self, name: str) -> None:
+    def test_a_password_is_not_shown_by_any_command(self, name: str) -> None:
+        with place(name) as url, closing(drivers.open(url)) as driver:
+            driver.prepare()
+            given = make_url(url).set(password="secret-word")
+            # PostgreSQL does not ask for it here, and to MariaDB it is the wrong one
+            said = [
+                run(*command, "--store", given.render_as_string(hide_password=False))
+                for command in (["status"], ["check"], ["init"], ["show", "instance/1", "--at", "now"])
+            ]
+            assert [ran for ran in said if "secret-word" in ran.out + ran.err] == []
+            assert all(ran.err for ran in said if name == "mariadb")
+            assert "secret-word" not in repr(driver)
+
+    @on_each
+    def test_any_name_and_password_will_do_and_another_will_not(self, name: str) -> None:
         password = "p@ss/w?rd #%&'\"\\é"
         with own(name) as server:
-            given = sqlalchemy.make_url(server.url)
+            given = make_url(server.url)
             engine = create_engine(server.url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
             with engine.connect() as connection:
                 quoted = (
@@ -151,8 +197,16 @@ class TestUrl:
                 else:
                     connection.execute(text(f"CREATE USER 'us er@h'@'%' IDENTIFIED BY '{quoted}'".replace(":", "\\:")))
                     connection.execute(text("GRANT ALL ON timeline.* TO 'us er@h'@'%'"))
-            url = given.set(username="us er@h", password=password).render_as_string(hide_password=False)
-            with closing(drivers.open(url)) as driver:
-                driver.prepare()
-                driver.append([event(1)])
-                assert list(driver.events(Scope())) == [event(1)]
+            if name == "postgresql":
+                believe_nobody_but(given.username or "", server)
+            for word, known in ((password, True), ("another-word", False)):
+                url = given.set(username="us er@h", password=word).render_as_string(hide_password=False)
+                with closing(drivers.open(url)) as driver:
+                    if known:
+                        driver.prepare()
+                        driver.append([event(1)])
+                        assert list(driver.events(Scope())) == [event(1)]
+                    else:
+                        with pytest.raises(StoreDenied, match="does not let this user in") as raised:
+                            driver.append([event(1)])
+                        assert word not in str(raised.value)

@@ -21,7 +21,7 @@ from timeline.drivers.sql.mariadb_rows import MariadbFinding, MariadbInsertion
 from timeline.drivers.sql.schema import REVISION, SEQUENCES, metadata
 from timeline.drivers.sql.server_url import ServerUrl
 from timeline.drivers.sql.statement import one_of_places
-from timeline.errors import StoreBusy, StoreError, StoreUrlError
+from timeline.errors import StoreBusy, StoreDenied, StoreError, StoreUrlError
 
 EXAMPLE = "mariadb+pymysql://user@host/database"
 TIMEOUT = 30.0
@@ -34,7 +34,9 @@ _ASKED_AFTER = 1.0
 _SESSION = (
     # strict, or values that do not fit are cut; and with as many warnings as a statement has rows: all are looked at
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', max_error_count = 65535, "
-    "innodb_lock_wait_timeout = {seconds}"
+    # the second is of locks on whole tables, for which the server would wait a day
+    "innodb_lock_wait_timeout = {seconds}, lock_wait_timeout = {seconds}, "
+    "default_storage_engine = InnoDB"  # whatever the server takes else: some know no transactions
 )
 _READING = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 _WRITING = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
@@ -66,6 +68,8 @@ def _options(url: ServerUrl) -> dict[str, Any]:
             raise StoreUrlError(f"{url.place}: the option {name} cannot be {value!r}") from None
     if not 0 < options.setdefault("timeout", TIMEOUT) < 1_000_000:
         raise StoreUrlError(f"{url.place}: the timeout is a number of seconds, such as ?timeout=30")
+    if "ssl_key" in options and "ssl_cert" not in options:
+        raise StoreUrlError(f"{url.place}: ssl_key is the key of a certificate: ssl_cert names it")
     return options
 
 
@@ -125,11 +129,17 @@ class Mariadb:
     def _tls(self) -> dict[str, Any]:
         options = dict(self._options)
         if options.pop("ssl", False) or any(name.startswith("ssl_") for name in options):
-            context = ssl.create_default_context(cafile=options.pop("ssl_ca", None))
+            authority, certificate = options.pop("ssl_ca", None), options.pop("ssl_cert", None)
+            try:
+                context = ssl.create_default_context(cafile=authority)
+                if certificate is not None:
+                    context.load_cert_chain(certificate, options.pop("ssl_key", None))
+            except OSError as error:
+                files = " and ".join(file for file in (authority, certificate) if file is not None)
+                raise StoreDenied(
+                    f"{self.place}: no connection that is protected as it was asked: {files}: {error}"
+                ) from error
             context.check_hostname = options.pop("ssl_verify_identity", True)
-            certificate = options.pop("ssl_cert", None)
-            if certificate is not None:
-                context.load_cert_chain(certificate, options.pop("ssl_key", None))
             options["ssl"] = context
         return options
 

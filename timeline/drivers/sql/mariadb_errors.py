@@ -24,6 +24,7 @@ from timeline.errors import (
 # Names of these codes: https://mariadb.com/docs/server/reference/error-codes
 _CONFLICTS = {1213, 1020}  # deadlock; the record has changed since it was read
 _LOST = {0, 1053, 1080, 1152, 1158, 1159, 1160, 1161, 1184, 1317, 1927, 2006, 2013, 2014, 2055}
+_TOO_LONG = {1205, 1969}  # waited for a lock, or at work, for longer than may be
 _NO_ROOM = {1040, 1203, 1226}  # too many connections: of all, of the user, of what the user may have
 _NOT_LET_IN = {1044, 1045, 1130, 1251, 1698, 2026, 2059, 3159}
 _FORBIDDEN = {1142, 1143, 1227, 1370}
@@ -71,7 +72,7 @@ class Translated:
             return Conflict(f"{place}: other writers were in the way again and again; try again: {said}")
         if code in _LOST:
             return self._lost(said)
-        if code == 1205:
+        if code in _TOO_LONG:
             return StoreBusy(f"{place}: others hold what is needed for longer than we wait ({said}); try again")
         if code in _NO_ROOM:
             return StoreUnavailable(f"{place}: the server takes no more connections: {said}")

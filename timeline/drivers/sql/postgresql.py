@@ -30,8 +30,8 @@ _BOUNDED = {
     "keepalives_interval": "10",
     "keepalives_count": "3",
     "application_name": "timeline",
-    "options": "-c lock_timeout=30s",
 }
+_LOCK_WAIT = "-c lock_timeout=30s"
 _INIT_LOCK = 0x74696D656C696E65
 """Of the advisory lock that who changes the schema holds: ``timeline``, in ASCII."""
 
@@ -57,8 +57,12 @@ class Postgresql:
         self.init = url.init
         named = {"user": url.user, "password": url.password, "host": url.host, "port": url.port}
         given = {name: value for name, value in named.items() if value is not None}
+        options = dict(url.options)
+        if "dbname" in options:
+            raise StoreUrlError(f"{self.place}: the database is the one in the path; dbname cannot name another")
+        options["options"] = f"{_LOCK_WAIT} {options.get('options', '')}".rstrip()  # of two that differ, the last holds
         try:
-            self._conninfo = make_conninfo("", dbname=url.database, **{**_BOUNDED, **given, **url.options})
+            self._conninfo = make_conninfo("", dbname=url.database, **{**_BOUNDED, **given, **options})
         except psycopg.ProgrammingError as error:
             raise StoreUrlError(f"{self.place}: {str(error).strip()}; what may stand after ? is libpq's") from error
         self._translated = Translated(url.place, url.init, url.database)

@@ -22,7 +22,8 @@ from timeline.errors import (
 )
 
 _CONFLICTS = {"40001", "40P01"}  # serialization_failure, deadlock_detected
-_GOING_DOWN = {"57P01", "57P02", "57P03", "57P05"}
+_GOING_DOWN = {"57P01", "57P02", "57P03"}
+_TOO_SLOW = {"25P03", "25P04", "57P05"}  # the server ends who is idle, or takes long
 _OTHER_COLUMNS = {"42P01", "42703", "42804", "42P10", "22001"}  # no such table, no such column, another type
 
 # libpq hands on what the server says to who is not let in, without a code; the rest of a message may be in any language
@@ -67,7 +68,8 @@ class Translated:
         place, said, code = self._place, _one_line(error), error.sqlstate or ""
         if code in _CONFLICTS:
             return Conflict(f"{place}: other writers were in the way again and again; try again: {said}")
-        if (not code and isinstance(error, psycopg.OperationalError)) or code in _GOING_DOWN or code.startswith("08"):
+        gone = code in _GOING_DOWN or code in _TOO_SLOW or code.startswith("08")
+        if gone or (not code and isinstance(error, psycopg.OperationalError)):
             return ConnectionLost(
                 f"{place}: the server went away in the midst ({said}); what was not committed is undone: do it again"
             )
@@ -82,6 +84,8 @@ class Translated:
             )
         if code in ("25006", "25001"):
             return StoreReadOnly(f"{place}: the database can be read only, such as a standby ({said})")
+        if code == "3F000":
+            return StoreNotFound(f"{place}: there is no such schema; CREATE SCHEMA makes one, and then {self._init}")
         if code in ("42501", "28000", "28P01"):
             return StoreDenied(f"{place}: this user may not do that ({said}); who owns the store can GRANT it")
         if code in _OTHER_COLUMNS:

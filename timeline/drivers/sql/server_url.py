@@ -16,6 +16,8 @@ class ServerUrl:
 
     def __init__(self, url: str, example: str) -> None:
         """Raises :class:`~timeline.errors.StoreUrlError`; ``example`` shows how such a URL looks."""
+        if not _is_text(url, "utf-8"):
+            raise StoreUrlError(f"the URL of the store holds bytes that are no UTF-8; one looks like {example}")
         try:
             parsed = make_url(url)
         except (ArgumentError, ValueError):
@@ -43,8 +45,6 @@ class ServerUrl:
         for text in (self.user, self.password, self.host, self.database, *self.options, *self.options.values()):
             if text is not None and "\0" in text:
                 raise StoreUrlError(f"{self.place}: nothing in it can hold the character NUL")
-            if text is not None and not _is_text(text, "utf-8"):
-                raise StoreUrlError(f"{self.place}: it holds bytes that are no UTF-8")
         for host in (self.host, self.options.get("host")):
             if host is not None and not _is_text(host, "idna"):
                 raise StoreUrlError(f"{self.place}: this is no name of a host; a URL looks like {self._example}")
