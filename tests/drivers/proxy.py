@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import selectors
 import socket
-from threading import Event, Thread
+from threading import Lock, Thread
 
 
 class Proxy:
-    """Listens at ``port``. Once armed it breaks a connection off when the client has said something and was answered.
-
-    The server has then done what it was asked, and the client does not know.
-    """
+    """Listens at ``port``. Once armed it breaks one connection off, where it was told to."""
 
     def __init__(self, host: str, port: int) -> None:
         self._to = (host, port)
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
-        self.cut = Event()
+        self._lock = Lock()
         self._until: bytes | None = None
+        self._messages = 1
+        self._heard = True
         Thread(target=self._accept, daemon=True).start()
 
-    def arm(self, said: bytes) -> None:
-        """Break off, once, the connection in which the client says this next, after the server's answer."""
-        self._until = said
+    def arm(self, said: bytes = b"", *, messages: int = 1, heard: bool = True) -> None:
+        """Break off, once, where a client sends so many more messages that hold this.
+
+        When it was ``heard``, the server has done what it was asked, and answered; else it knows nothing of it. Either
+        way the client does not know which.
+        """
+        with self._lock:
+            self._until, self._messages, self._heard = said, messages, heard
+
+    def disarmed(self) -> bool:
+        """Break nothing off any more; whether it was done."""
+        with self._lock:
+            done, self._until = self._until is None, None
+        return done
 
     def close(self) -> None:
         self._listening.close()
@@ -45,9 +55,19 @@ class Proxy:
                     said = ready.fileobj.recv(65536)  # type: ignore[union-attr]
                     if not said:
                         return
-                    ready.data.sendall(said)
-                    if ready.fileobj is client and self._until is not None and self._until in said:
-                        self._until = None
-                        server.recv(65536)  # it has done it
-                        self.cut.set()
+                    last = ready.fileobj is client and self._is_the_last(said)
+                    if not last or self._heard:
+                        ready.data.sendall(said)
+                    if last:
+                        if self._heard:
+                            server.recv(65536)
                         return
+
+    def _is_the_last(self, said: bytes) -> bool:
+        with self._lock:
+            if self._until is None or self._until not in said:
+                return False
+            self._messages -= 1
+            if not self._messages:
+                self._until = None
+            return not self._messages

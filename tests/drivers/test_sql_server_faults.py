@@ -13,7 +13,6 @@ from secrets import token_hex
 import pytest
 from sqlalchemy import NullPool, create_engine, make_url
 
-from tests.drivers.proxy import Proxy
 from tests.servers import Server, own, place
 from tests.servers.processes import free_port
 from timeline import drivers
@@ -256,23 +255,6 @@ class TestInTheWay:
                     hasty.append([event(1), event(2)])
                 other.rollback()
                 assert hasty.append([event(1), event(2)]) == Appended(events=1, bodies=0, duplicates=1)
-
-    def test_a_commit_of_unknown_outcome_is_done_again(self, name: str, url: str) -> None:
-        with store(url):
-            pass
-        given = make_url(url)
-        proxy = Proxy(given.host or "", given.port or 0)
-        through = given.set(host="127.0.0.1", port=proxy.port).render_as_string(hide_password=False)
-        with closing(proxy), closing(drivers.open(through)) as driver:
-            driver.append([event(1)])
-            proxy.arm(b"COMMIT")
-            assert driver.append([event(2), event(3)]) == Appended(events=None, bodies=None, duplicates=None)
-            assert proxy.cut.is_set()
-            assert list(driver.events([VM])) == [event(1), event(2), event(3)]
-            proxy.cut.clear()
-            proxy.arm(b"COMMIT")
-            assert driver.put([record("aa")]) is None
-            assert list(driver.list()) == [record("aa")]
 
 
 def fill(driver: Driver, stored: list[Event]) -> None:
