@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import islice
 
+import msgspec
+
 import timeline
 from benchmarks import raw_servers
 from benchmarks.measure import Row, alternately, each, seconds
 from benchmarks.raw_servers import Raw, batched
 from simulator import Fleet
 from tests.servers import absence, own
-from timeline import drivers
+from timeline import clock, drivers
 from timeline.drivers import Driver
 from timeline.model import Event, Resource, Scope
 
@@ -49,29 +51,24 @@ def rows() -> Iterator[Row]:
 
 
 def _of_server(name: str, title: str, url: str, driver: Driver, events: list[Event]) -> Iterator[Row]:
-    third = len(events) // 3
-    parts = iter([events[:third], events[third : 2 * third], events[2 * third :]])
     make, beside = _RAW[name]
-    for batch in batched(events[:third], BATCH):
-        driver.append(batch)  # nothing is measured of a server that is still cold, or of its first bodies
-    next(parts)
-    again = iter([events[third : 2 * third], events[2 * third :]])
+    third = len(events) // 3
+    driver_parts, raw_parts = _thirds(events), _thirds(events)
+    _append(driver, next(driver_parts))  # nothing is measured of a server that is still cold, or of its first bodies
     with closing(make(url, events)) as raw:
-        raw.insert(events[:third])
-
-        def ours() -> None:
-            for batch in batched(next(parts), BATCH):
-                driver.append(batch)
-
-        mine, floor = alternately(ours, lambda: raw.insert(next(again)), repeats=2)
-        yield Row(
-            id="P12",
-            what=f"{title}: events appended, {BATCH:,} at a time",
-            reached=f"{third / mine:,.0f}/s",
-            reach="50 % of raw",
-            beside=f"{third / floor:,.0f}/s {beside}: {floor / mine:.0%}",
-            holds=mine <= 2 * floor,
-        )
+        raw.insert(next(raw_parts))
+        for what in ("events of a fleet", "repeats"):
+            mine, floor = alternately(
+                lambda: _append(driver, next(driver_parts)), lambda: raw.insert(next(raw_parts)), repeats=2
+            )
+            yield Row(
+                id="P12",
+                what=f"{title}: {what} appended, {BATCH:,} at a time",
+                reached=f"{third / mine:,.0f}/s",
+                reach="50 % of raw",
+                beside=f"{third / floor:,.0f}/s {beside}: {floor / mine:.0%}",
+                holds=mine <= 2 * floor,
+            )
         size = raw.bytes_per_repeat()
     yield from _questions(name, title, driver, events)
     if size is not None:
@@ -122,6 +119,24 @@ def _questions(name: str, title: str, driver: Driver, events: list[Event]) -> It
             reach="",
             beside="",
         )
+
+
+def _thirds(events: list[Event]) -> Iterator[list[Event]]:
+    """The events in three parts, and then the last of them twice, as it was said again later."""
+    third = len(events) // 3
+    for first in range(0, 3 * third, third):
+        yield events[first : first + third]
+    for days in (40, 80):
+        yield [_later(event, days) for event in events[2 * third : 3 * third]]
+
+
+def _later(event: Event, days: int) -> Event:
+    return msgspec.structs.replace(event, occurred_at=event.occurred_at + days * 86_400 * clock.SECOND)
+
+
+def _append(driver: Driver, events: list[Event]) -> None:
+    for batch in batched(events, BATCH):
+        driver.append(batch)
 
 
 def _events() -> list[Event]:
