@@ -39,9 +39,11 @@ def test_a_value_that_does_not_fit_is_refused_though_duplicates_pass() -> None:
         driver.prepare()
         driver.append([event(1)])
         statements(url, "ALTER TABLE event MODIFY message_id VARBINARY(3)")
-        with pytest.raises(StoreForeign, match=r"other columns .*message_id"):
-            driver.append([event(1), event(2, message_id="longer than three")])
-        assert list(driver.events([VM])) == [event(1)]
+        long = event(2, message_id="longer than three")
+        for batch in ([event(1), long], [long], [event(3), long, event(4)]):
+            with pytest.raises(StoreForeign, match=r"other columns .*message_id"):
+                driver.append(batch)
+            assert list(driver.events([VM])) == [event(1)]
 
 
 @pytest.mark.parametrize("left", [*sorted(metadata.tables), "alembic_version", "body_id_seq"])

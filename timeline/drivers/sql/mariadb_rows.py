@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
-import pymysql
+import pymysql.cursors
 from sqlalchemy import Column, Dialect, Table
 
 from timeline.drivers.sql.database import Key
@@ -32,10 +32,9 @@ class MariadbInsertion:
         new = 0
         for some in _parts(rows):
             cursor.execute(self._begin + ",".join([self._row] * len(some)), list(chain.from_iterable(some)))
-            inserted = cursor.rowcount
-            if inserted != len(some):
+            new += cursor.rowcount
+            if cast(pymysql.cursors.Cursor, cursor).warning_count:
                 _refuse_but_duplicates(cursor)
-            new += inserted
         return new
 
 
