@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -13,14 +15,15 @@ from secrets import token_hex
 import pytest
 from sqlalchemy import NullPool, create_engine, make_url
 
-from tests.servers import Server, own, place
+from tests.servers import Server, ServerFailed, own, place
 from tests.servers.processes import free_port
 from timeline import drivers
 from timeline.drivers import Appended, Driver
-from timeline.drivers.conformance.history import VM, event, number, wanted
+from timeline.drivers.conformance.history import VM, event, number
 from timeline.drivers.conformance.quarantine import record
 from timeline.drivers.conformance.refusing import CALLS
-from timeline.drivers.sql.schema import metadata
+from timeline.drivers.sql.postgresql import EXAMPLE, Postgresql
+from timeline.drivers.sql.server_url import ServerUrl
 from timeline.errors import (
     StoreBusy,
     StoreDenied,
@@ -41,6 +44,15 @@ every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 SHORT_LOCK = {"postgresql": "options=-c%20lock_timeout=300ms", "mariadb": "timeout=1"}
 SHORT_WAIT = {"postgresql": "connect_timeout=2", "mariadb": "timeout=1"}
 TLS = {"postgresql": "sslmode=require", "mariadb": "ssl=true"}
+
+
+EVERY_RIGHT = {
+    "postgresql": [
+        "GRANT ALL ON ALL TABLES IN SCHEMA public TO plain",
+        "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO plain",
+    ],
+    "mariadb": ["GRANT ALL ON timeline.* TO plain"],
+}
 
 
 @pytest.fixture(params=NAMES)
@@ -113,7 +125,10 @@ class TestNotThere:
             driver.version()
 
     def test_tls_that_was_asked_for_and_is_not_had_is_no_connection(self, name: str, url: str) -> None:
-        with closing(drivers.open(f"{url}?{TLS[name]}")) as driver, pytest.raises(StoreDenied):
+        with (
+            closing(drivers.open(f"{url}?{TLS[name]}")) as driver,
+            pytest.raises(StoreDenied, match=r"does not support SSL|SSL is required|server doesn't support SSL"),
+        ):
             driver.version()
 
     def test_a_server_that_takes_no_more_connections_says_so_and_work_goes_on(self, name: str, server: Server) -> None:
@@ -134,6 +149,25 @@ class TestNotThere:
                 with pytest.raises(StoreUnavailable, match="takes no more connections"):
                     next(answer)  # it needs a second one
                 assert len(few.resources(Scope())) == 1_000
+
+    def test_a_server_that_has_no_room_for_anybody_says_so_and_work_goes_on(self, name: str) -> None:
+        few = {
+            "postgresql": ["max_connections=6", "superuser_reserved_connections=3"],
+            "mariadb": ["--max-connections=10"],
+        }
+        makes = {"postgresql": "CREATE ROLE plain LOGIN", "mariadb": "CREATE USER plain"}
+        with own(name, *few[name]) as server, store(server.url):
+            do(server.url, makes[name], *EVERY_RIGHT[name])
+            others = [drivers.open(as_user(server.url, "plain")) for _ in range(12)]
+            try:
+                with pytest.raises(StoreUnavailable, match="takes no more connections"):
+                    deque(other.append([event(1)]) for other in others)
+                others.pop(0).close()
+                with closing(drivers.open(as_user(server.url, "plain"))) as late:
+                    assert late.append([event(1), event(2)]) == Appended(events=1, bodies=0, duplicates=1)
+            finally:
+                for other in others:
+                    other.close()
 
 
 class TestSchema:
@@ -196,38 +230,6 @@ class TestRights:
                         write()
                 assert list(reader.events([VM])) == [event(1)]
 
-    def test_who_may_only_ingest_can_change_no_event(self, name: str, server: Server) -> None:
-        tables = ", ".join(metadata.tables)
-        with store(server.url) as driver:
-            driver.append([event(1)])
-            if name == "postgresql":
-                do(
-                    server.url,
-                    "CREATE ROLE ingest LOGIN",
-                    f"GRANT SELECT, INSERT ON {tables} TO ingest",
-                    "GRANT SELECT ON alembic_version TO ingest",
-                    "GRANT UPDATE ON writer, quarantine TO ingest",
-                    "GRANT DELETE ON change TO ingest",
-                    "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO ingest",
-                )
-            else:
-                do(
-                    server.url,
-                    "CREATE USER ingest",
-                    "GRANT SELECT, INSERT ON timeline.* TO ingest",
-                    "GRANT UPDATE ON timeline.writer TO ingest",
-                    "GRANT UPDATE ON timeline.quarantine TO ingest",
-                    "GRANT DELETE ON timeline.`change` TO ingest",
-                )
-            theirs = as_user(server.url, "ingest")
-            with closing(drivers.open(theirs)) as ingest:
-                assert ingest.append([event(1), event(2), event(1, of=number(1))]).events == 2
-                ingest.put([record("aa")])
-            for statement in ("UPDATE event SET recorded_at = 0", "DELETE FROM event", "UPDATE body SET id = 7"):
-                with pytest.raises(Exception, match=r"denied"):
-                    do(theirs, statement)
-            assert list(driver.events(Scope())) == wanted([event(1), event(2), event(1, of=number(1))])
-
     def test_what_a_user_may_not_do_is_denied(self, name: str, server: Server) -> None:
         with store(server.url) as driver:
             driver.append([event(1)])
@@ -256,6 +258,107 @@ class TestInTheWay:
                 other.rollback()
                 assert hasty.append([event(1), event(2)]) == Appended(events=1, bodies=0, duplicates=1)
 
+    def test_a_server_that_waits_no_longer_for_a_statement_is_busy(self, name: str, server: Server) -> None:
+        patience = {
+            "postgresql": "ALTER DATABASE timeline SET statement_timeout = '300ms'",
+            "mariadb": "SET GLOBAL max_statement_time = 0.3",
+        }
+        with store(server.url) as driver:
+            driver.append([event(1)])
+            engine = create_engine(server.url, poolclass=NullPool)
+            with engine.connect() as other:
+                other.exec_driver_sql("UPDATE writer SET changes = changes")
+                other.exec_driver_sql("SELECT * FROM event FOR UPDATE" if name == "mariadb" else "LOCK TABLE event")
+                do(server.url, patience[name])
+                with closing(drivers.open(server.url)) as hasty:
+                    with pytest.raises(StoreBusy, match="for longer than we wait"):
+                        hasty.append([event(1), event(2)])
+                    other.rollback()
+                    assert hasty.append([event(1), event(2)]).events == 1
+
+    def test_a_table_that_another_holds_whole_is_waited_for_no_longer_than_a_row(self, name: str, url: str) -> None:
+        with store(url) as driver:
+            driver.append([event(1)])
+            engine = create_engine(url, poolclass=NullPool)
+            with engine.connect() as other, closing(drivers.open(f"{url}?{SHORT_LOCK[name]}")) as hasty:
+                other.exec_driver_sql("LOCK TABLES event WRITE" if name == "mariadb" else "LOCK TABLE event")
+                for call in (lambda: hasty.append([event(2)]), lambda: list(hasty.events(Scope()))):
+                    with pytest.raises(StoreBusy, match="for longer than we wait"):
+                        call()
+                other.exec_driver_sql("UNLOCK TABLES" if name == "mariadb" else "ROLLBACK")
+                hasty.append([event(2)])
+                assert list(hasty.events(Scope())) == [event(1), event(2)]
+
+    def test_another_option_does_not_take_away_how_long_postgresql_waits_for_a_lock(self) -> None:
+        with place("postgresql") as url:
+            options = "?options=-c%20search_path%3Dpg_temp%2Cpublic"
+            database = Postgresql(ServerUrl(url + options, EXAMPLE))
+            with closing(database.connect(writing=True)) as connection:
+                cursor = connection.cursor()
+                said = []
+                for setting in ("lock_timeout", "search_path"):
+                    cursor.execute(f"SHOW {setting}")
+                    said += cursor.fetchall()
+            assert said == [("30s",), ("pg_temp,public",)]
+
+    def test_a_schema_that_is_not_there_is_not_made(self) -> None:
+        with place("postgresql") as url:
+            elsewhere = drivers.open(f"{url}?options=-csearch_path%3Dmetering")
+            with closing(elsewhere), pytest.raises(StoreNotFound, match="CREATE SCHEMA"):
+                elsewhere.prepare()
+            do(url, "CREATE SCHEMA metering")
+            with store(f"{url}?options=-csearch_path%3Dmetering") as driver:
+                driver.append([event(1)])
+                assert list(driver.check()) == []
+            with closing(drivers.open(url)) as driver, pytest.raises(StoreNotFound):
+                driver.version()
+
+    def test_a_server_that_ends_who_is_idle_is_unavailable_to_an_answer_that_is_not_read_on(self) -> None:
+        with own("postgresql", "idle_in_transaction_session_timeout=100ms") as server, store(server.url) as driver:
+            history = [event(at, of=number(at)) for at in range(3_000)]
+            driver.append(history)
+            answer = driver.events(Scope())
+            seen = [next(answer)]
+            while among_the_connected(server.url, "idle in transaction"):
+                pass
+            with pytest.raises(StoreUnavailable, match="went away in the midst"):
+                seen.extend(answer)
+            assert list(driver.events(Scope())) == history
+
+    def test_a_server_that_is_stopped_in_its_tracks_is_waited_for_no_longer_than_it_was_said(self) -> None:
+        with own("mariadb") as server, store(f"{server.url}?timeout=0.5") as driver:
+            driver.append([event(1)])
+            os.kill(server.pid, signal.SIGSTOP)
+            try:
+                with pytest.raises(StoreUnavailable):
+                    driver.append([event(2)])
+            finally:
+                os.kill(server.pid, signal.SIGCONT)
+            driver.append([event(2)])
+            assert list(driver.events(Scope())) == [event(1), event(2)]
+
+    def test_whatever_else_the_server_makes_tables_of_ours_have_transactions(self) -> None:
+        strange = [
+            "--default-storage-engine=MyISAM",
+            "--sql-mode=",
+            "--autocommit=0",
+            "--transaction-isolation=SERIALIZABLE",
+        ]
+        with own("mariadb", *strange) as server, store(server.url) as driver:
+            driver.append([event(1)])
+            do(server.url, "ALTER TABLE event MODIFY message_id VARBINARY(3)")
+            with pytest.raises(StoreForeign):
+                driver.append([event(2, of=number(2)), event(3, message_id="longer than three")])
+            assert list(driver.events(Scope())) == [event(1)]
+            assert driver.summary().resources == 1
+
+
+def among_the_connected(url: str, state: str) -> bool:
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        states = connection.exec_driver_sql("SELECT state FROM pg_stat_activity WHERE application_name = 'timeline'")
+        return any(found == state for (found,) in states)
+
 
 def fill(driver: Driver, stored: list[Event]) -> None:
     """Append what cannot be compressed until there is no room; what was acknowledged is added to ``stored``."""
@@ -263,6 +366,14 @@ def fill(driver: Driver, stored: list[Event]) -> None:
         batch = [event(at, token_hex(25_000), of=number(n)) for n in range(20)]
         driver.append(batch)
         stored += batch
+
+
+def goes_on(server: Server) -> None:
+    """Wait until it answers again. PostgreSQL ends by itself where its log has no room, or is about to."""
+    try:
+        server.start()
+    except ServerFailed:
+        server.start()
 
 
 class TestGone:
@@ -298,8 +409,7 @@ class TestGone:
                     fill(driver, stored)
                 assert stored
                 subprocess.run(["mount", "-o", "remount,size=400m", disk], check=True)
-                server.stop()  # PostgreSQL has ended by itself where its log had no room
-                server.start()
+                goes_on(server)
                 with suppress(StoreUnavailable):  # of the connections that were open
                     driver.version()
                 found = set(driver.events(Scope()))
