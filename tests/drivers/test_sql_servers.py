@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from sqlalchemy import NullPool, create_engine, inspect, make_url, text
@@ -80,8 +80,11 @@ class TestStatements:
             yield server
 
     def statements(self, server: Server) -> int:
-        log = server.log("server") if server.name == "postgresql" else server.folder / "data" / "statements.log"
-        return len([line for line in Path(log).read_bytes().splitlines() if b"SELECT" in line or b"FETCH" in line])
+        """How many the server was given so far, those that begin and end transactions included."""
+        if server.name == "postgresql":
+            return len(re.findall(rb"LOG:  (?:statement|execute [^:]*): ", server.log("server").read_bytes()))
+        said = (server.folder / "data" / "statements.log").read_bytes()
+        return len(re.findall(rb"^[^\n]*\t +\d+ Query\t", said, re.MULTILINE))
 
     def test_a_question_takes_as_few_of_many_resources_as_of_some(self, server: Server) -> None:
         history = [event(at, of=number(n)) for n in range(1_000) for at in (1, 2)]
@@ -91,16 +94,16 @@ class TestStatements:
             list(driver.events([number(n) for n in range(300)], until=1, last_per_body=True))
             assert list(driver.events(Scope())) == wanted(history)
             for most, ask in (
-                (8, lambda: driver.resources(Scope())),
-                (30, lambda: list(driver.events(Scope()))),
-                (40, lambda: list(driver.events(Scope(), until=1, last_per_body=True))),
-                (40, lambda: list(driver.events([number(n) for n in range(1_000)], until=1, last_per_body=True))),
-                (40, lambda: driver.summary()),
-                (4, lambda: driver.changed("0")),
+                (2, lambda: driver.resources(Scope())),
+                (25, lambda: list(driver.events(Scope()))),
+                (30, lambda: list(driver.events(Scope(), until=1, last_per_body=True))),
+                (15, lambda: list(driver.events([number(n) for n in range(1_000)], until=1, last_per_body=True))),
+                (10, lambda: driver.summary()),
+                (8, lambda: driver.changed("0")),  # of one writer
             ):
                 before = self.statements(server)
                 ask()
-                assert 0 < self.statements(server) - before <= most
+                assert 0 < self.statements(server) - before <= most, most
 
     def test_a_batch_is_stored_in_as_few_whatever_is_new_in_it(self, server: Server) -> None:
         with closing(drivers.open(server.url)) as driver:
