@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 
+import msgspec
 import pytest
 from sqlalchemy import NullPool, create_engine, make_url
 
@@ -36,7 +37,7 @@ from timeline.errors import (
     StoreTooNew,
     StoreUnavailable,
 )
-from timeline.model import Event, Scope
+from timeline.model import Event, Scope, limits
 
 NAMES = ["postgresql", "mariadb"]
 every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
@@ -336,6 +337,32 @@ class TestInTheWay:
                 os.kill(server.pid, signal.SIGCONT)
             driver.append([event(2)])
             assert list(driver.events(Scope())) == [event(1), event(2)]
+
+    def test_an_answer_that_is_not_read_on_for_longer_than_the_server_would_wait_goes_on(self) -> None:
+        with own("mariadb", "--net-write-timeout=1") as server, store(server.url) as driver:
+            history = [event(at, "x" * 20_000 + str(at), of=number(at)) for at in range(1_000)]
+            for first in range(0, len(history), 200):
+                driver.append(history[first : first + 200])
+            answer = driver.events(Scope(), until=1_000, last_per_body=True)
+            seen = [next(answer)]
+            engine = create_engine(server.url, poolclass=NullPool)
+            with engine.connect() as other:
+                waited = "SELECT MAX(time_ms) FROM information_schema.processlist WHERE state = 'Writing to net'"
+                while (other.exec_driver_sql(waited).scalar_one() or 10_000) < 3_000:
+                    pass
+            seen.extend(answer)
+            assert seen == history
+
+    def test_a_server_that_takes_too_little_at_a_time_says_so_before_anything_is_sent(self) -> None:
+        with own("mariadb", "--max-allowed-packet=1M") as server, store(server.url) as driver:
+            for write in (lambda: driver.append([event(1)]), lambda: driver.put([record("aa")])):
+                with pytest.raises(StoreError, match="SET GLOBAL max_allowed_packet = 16777216"):
+                    write()
+            assert list(driver.events(Scope())) == []
+            do(server.url, "SET GLOBAL max_allowed_packet = 16777216")
+            most = msgspec.structs.replace(record("aa"), data=b"\0" * limits.NOTIFICATION_BYTES)
+            assert driver.put([most, record("bb")]) == 2
+            assert list(driver.list()) == [most, record("bb")]
 
     def test_whatever_else_the_server_makes_tables_of_ours_have_transactions(self) -> None:
         strange = [

@@ -36,10 +36,13 @@ _SESSION = (
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', max_error_count = 65535, "
     # the second is of locks on whole tables, for which the server would wait a day
     "innodb_lock_wait_timeout = {seconds}, lock_wait_timeout = {seconds}, "
-    "default_storage_engine = InnoDB"  # whatever the server takes else: some know no transactions
+    "default_storage_engine = InnoDB, "  # whatever the server takes else: some know no transactions
+    "net_write_timeout = 3600"  # who reads an answer may take a break
 )
 _READING = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 _WRITING = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
+_PACKET = 16 * 1024 * 1024
+"""What the server has to take at a time: a notification of 4 MiB in quarantine, of whose bytes each may take two."""
 
 
 def open(url: str) -> SqlDriver:
@@ -98,9 +101,25 @@ class Mariadb:
 
     def connect(self, *, writing: bool) -> Connection:
         connection = self._connect()
-        with connection.cursor() as cursor:
-            cursor.execute(_WRITING if writing else _READING)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(_WRITING if writing else _READING)
+                if writing:
+                    self._check_packet(cast(Cursor, cursor))
+        except BaseException:
+            connection.close()
+            raise
         return cast(Connection, connection)
+
+    def _check_packet(self, cursor: Cursor) -> None:
+        """The server would hang up on who sends too much at a time, and not say why."""
+        cursor.execute("SELECT @@max_allowed_packet")
+        packet = cursor.fetchone()[0]
+        if packet < _PACKET:
+            raise StoreError(
+                f"{self.place}: the server takes {packet} bytes at a time, and {_PACKET} may be needed: "
+                f"SET GLOBAL max_allowed_packet = {_PACKET}"
+            )
 
     def _connect(self) -> _Connection:
         try:
