@@ -18,7 +18,8 @@ from timeline.drivers.sql.dbapi import Connection, Cursor
 from timeline.drivers.sql.driver import SqlDriver
 from timeline.drivers.sql.mariadb_errors import Translated
 from timeline.drivers.sql.mariadb_rows import MariadbFinding, MariadbInsertion
-from timeline.drivers.sql.schema import REVISION, SEQUENCES, metadata
+from timeline.drivers.sql.revision import stored_revision
+from timeline.drivers.sql.schema import REVISION, SEQUENCES, metadata, sequence_of
 from timeline.drivers.sql.server_url import ServerUrl
 from timeline.drivers.sql.statement import one_of_places
 from timeline.errors import StoreBusy, StoreDenied, StoreError, StoreUrlError
@@ -96,7 +97,6 @@ class Mariadb:
         self._url = url
         self._timeout = options["timeout"]
         self._options = {name: value for name, value in options.items() if name != "timeout"}
-        self._used: dict[int, float] = {}
         self._translated = Translated(url.place, url.init, options["timeout"])
 
     def connect(self, *, writing: bool) -> Connection:
@@ -205,14 +205,10 @@ class Mariadb:
                 migration.commit()
 
     def _remove_what_was_broken_off(self, cursor: Cursor) -> None:
-        """Tables without a revision, or not yet with the last, in which nothing was ever stored."""
-        tables = self.tables(cursor)
-        ours = [name for name in metadata.tables if name in tables]
-        if "alembic_version" not in tables or not tables <= {"alembic_version", *ours}:
+        """Tables of ours without a revision, or with an older one, in which nothing was ever stored."""
+        if stored_revision(self, cursor) == REVISION:
             return
-        cursor.execute("SELECT version_num FROM alembic_version")
-        if cursor.fetchall() == ((REVISION,),):
-            return
+        ours = sorted(self.tables(cursor) & metadata.tables.keys())
         for name in ours:
             cursor.execute(f"SELECT EXISTS (SELECT * FROM `{name}`)")
             if cursor.fetchone()[0]:
@@ -221,7 +217,7 @@ class Mariadb:
             cursor.execute(f"DROP TABLE `{name}`")
         for name in SEQUENCES:
             cursor.execute(f"DROP SEQUENCE IF EXISTS {name}")
-        cursor.execute("DELETE FROM alembic_version")
+        cursor.execute("DROP TABLE IF EXISTS alembic_version")
 
     def inserting(self, table: Table, key: Sequence[Column[Any]]) -> MariadbInsertion:
         return MariadbInsertion(table, self.dialect)
@@ -240,8 +236,7 @@ class Mariadb:
         return beyond
 
     def next_ids(self, cursor: Cursor, given_out: Column[Any], number: int) -> Sequence[int]:
-        sequence = f"{given_out.table.name}_{given_out.name}_seq"
-        cursor.execute(f"SELECT NEXTVAL({sequence}) FROM seq_1_to_{number:d}")
+        cursor.execute(f"SELECT NEXTVAL({sequence_of(given_out)}) FROM seq_1_to_{number:d}")
         return [id for (id,) in cursor.fetchall()]
 
     def translated(self) -> Translated:

@@ -17,6 +17,7 @@ from timeline.drivers.sql.dbapi import Connection, Cursor
 from timeline.drivers.sql.driver import SqlDriver
 from timeline.drivers.sql.postgresql_errors import Translated
 from timeline.drivers.sql.postgresql_rows import PostgresqlFinding, PostgresqlInsertion
+from timeline.drivers.sql.schema import sequence_of
 from timeline.drivers.sql.server_url import ServerUrl
 from timeline.errors import StoreUrlError
 
@@ -127,8 +128,7 @@ class Postgresql:
         return tuple_(*columns) > tuple_(*values)
 
     def next_ids(self, cursor: Cursor, given_out: Column[Any], number: int) -> Sequence[int]:
-        sequence = f"{given_out.table.name}_{given_out.name}_seq"
-        cursor.execute(f"SELECT nextval('{sequence}') FROM generate_series(1, %s)", (number,))
+        cursor.execute(f"SELECT nextval('{sequence_of(given_out)}') FROM generate_series(1, %s)", (number,))
         return [id for (id,) in cursor.fetchall()]
 
     def translated(self) -> Translated:

@@ -48,6 +48,12 @@ SEQUENCES = ("resource_id_seq", "body_id_seq", "event_stream_seq", "event_type_i
 for _name in SEQUENCES:
     Sequence(_name, metadata=metadata)
 
+
+def sequence_of(column: Column[int]) -> str:
+    """The sequence that the ids of a column come from."""
+    return f"{column.table.name}_{column.name}_seq"
+
+
 resource = Table(
     "resource",
     metadata,
