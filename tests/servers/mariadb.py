@@ -73,4 +73,6 @@ class Mariadb(Server):
     def _where(self) -> list[str]:
         # It refuses the superuser, unless told that this is meant.
         user = ["--user=root"] if os.geteuid() == 0 else []
-        return ["--no-defaults", f"--basedir={_BASE}", f"--datadir={self.folder}/data", *user]
+        # One that starts removes the temporary tables that it finds, though they be another's: each has its own place.
+        where = [f"--datadir={self.folder}/data", f"--tmpdir={self.folder}"]
+        return ["--no-defaults", f"--basedir={_BASE}", *where, *user]
