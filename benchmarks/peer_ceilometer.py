@@ -31,7 +31,7 @@ def main() -> None:
     with open(sys.argv[1], "rb") as file:
         lines = file.read().splitlines()
     configuration = service.prepare_service(argv=[], config_files=[])
-    plugins = extension.ExtensionManager("ceilometer.event.trait_plugin")
+    plugins: extension.ExtensionManager[object] = extension.ExtensionManager("ceilometer.event.trait_plugin")
     events = converter.setup_events(configuration, plugins)
     rates = []
     for _ in range(3):

@@ -7,6 +7,10 @@
     ├── NotificationError          a message that cannot be read: it goes to quarantine with its reason
     ├── DefinitionError            a definition file that cannot be used
     ├── InputError                 notifications or samples that cannot be read
+    ├── BusError                   messages cannot be taken from the bus
+    │   ├── BusUrlError            a bus URL that cannot be understood
+    │   ├── BusUnavailable         no broker can be reached, or it went away
+    │   └── BusDenied              the broker knows us not, or forbids what was asked
     ├── ResourceNotFound           no event speaks of this resource
     ├── AmbiguousResource          an id that several resources have
     ├── PackageMissing             a package that an answer in columns needs is not installed
@@ -66,6 +70,22 @@ class InputError(TimelineError):
     def __init__(self, message: str, *, row: int | None = None) -> None:
         super().__init__(message)
         self.row = row
+
+
+class BusError(TimelineError):
+    """Messages cannot be taken from the bus as it was asked."""
+
+
+class BusUrlError(BusError):
+    """A bus URL that cannot be understood."""
+
+
+class BusUnavailable(BusError):
+    """No broker can be reached, or it went away in the midst: try again."""
+
+
+class BusDenied(BusError):
+    """The broker does not accept who asks, or forbids what was asked: credentials, rights, or TLS."""
 
 
 class ResourceNotFound(TimelineError):

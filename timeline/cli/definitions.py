@@ -133,7 +133,7 @@ def try_(ctx: click.Context, paths: tuple[str, ...], definitions_file: str | Non
 
 def _tried(definitions: Definitions, message: Message) -> Iterator[Shape]:
     from timeline import masking
-    from timeline.engine.ingest import read
+    from timeline.engine.storing import read
     from timeline.errors import NotificationError
     from timeline.reports import shapes
 

@@ -32,6 +32,7 @@ COULD_NOT, WRONG_USAGE, QUARANTINED, NO_SUCH_RESOURCE = 1, 2, 3, 4
 _COMMANDS = {
     "init": ("storing", "Make a store, or bring an older one up to date."),
     "ingest": ("storing", "Store what notifications in files say."),
+    "consume": ("consume", "Store what notifications on a bus say."),
     "status": ("storing", "Tell what a store holds."),
     "resources": ("asking", "List the resources at an instant."),
     "show": ("asking", "Show a resource at an instant."),

@@ -20,17 +20,27 @@ from timeline.model import Event, Existence, Json, Quarantined, Resource, Scope,
 from timeline.replay import Timeline, state
 
 if TYPE_CHECKING:
+    import threading
+
     # definitions and all that reads notifications are loaded when they are first needed: a question does not need them
     import pyarrow
 
+    from timeline.consumers.source import Source
     from timeline.definitions import Definitions
     from timeline.engine.fleets import Fleets
-    from timeline.engine.ingest import Source
+    from timeline.engine.ingest import Notifications
+    from timeline.metrics import Metrics
     from timeline.replay.join.fleet import Fleet
     from timeline.replay.join.options import JoinCounts, Policy, Unit
 
 BATCH = 1_000
 """Notifications that are stored in one transaction, unless told otherwise."""
+
+BUS_BATCH = 500
+"""Messages of a bus that are stored in one transaction, unless told otherwise."""
+
+BUS_AGE = 0.2
+"""Seconds after which a message is stored, however few came with it, unless told otherwise."""
 
 _RECORDS = 8
 """Quarantine records that are held at once: each may be as long as a notification."""
@@ -82,7 +92,7 @@ class Engine:
         return self._definitions
 
     def ingest(
-        self, notifications: Source, *, batch: int = BATCH, progress: Callable[[Counts], None] | None = None
+        self, notifications: Notifications, *, batch: int = BATCH, progress: Callable[[Counts], None] | None = None
     ) -> Counts:
         """Store what notifications say: an iterable of bytes, texts, dicts or messages.
 
@@ -94,6 +104,46 @@ class Engine:
         if isinstance(notifications, (bytes, str, Mapping)):
             raise TypeError("ingest takes an iterable of notifications; one alone is to be put into a list")
         return ingest(self._driver, self.definitions, notifications, batch=batch, progress=progress)
+
+    def consume(
+        self,
+        source: Source,
+        *,
+        batch: int = BUS_BATCH,
+        age: float = BUS_AGE,
+        until_empty: bool = False,
+        stopping: threading.Event | None = None,
+        metrics: Metrics | None = None,
+        progress: Callable[[Counts], None] | None = None,
+    ) -> Counts:
+        """Store what the messages of a source say, and acknowledge them, until ``stopping`` is set.
+
+        A message is acknowledged when its events, or its quarantine record, are durable. Up to ``batch`` of them are
+        stored together, ``age`` seconds after the first has come at the latest. Where the store fails, what was not
+        acknowledged is given back, and it goes on by itself when the store is back. With ``until_empty`` it ends when
+        nothing is left. When it is to stop, what is being stored is finished if that takes seconds, and the rest is
+        given back. The source is closed at the end.
+
+        Raises :class:`~timeline.errors.TimelineError` where the source cannot go on.
+        """
+        from timeline.engine.loop import Loop
+        from timeline.engine.storing import Storing
+
+        loop = Loop(
+            source,
+            Storing(self._driver, self.definitions, metrics),
+            batch=batch,
+            patient=True,
+            age=age,
+            until_empty=until_empty,
+            stopping=stopping,
+            metrics=metrics,
+            progress=progress,
+        )
+        try:
+            return loop.run()
+        finally:
+            source.close()
 
     def state(self, type: str, id: str, at: Instant, *, source: str = "", as_known_at: Instant | None = None) -> State:
         """What a resource was at an instant, straight from the store.
