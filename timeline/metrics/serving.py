@@ -83,6 +83,7 @@ class Serving:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 128
 
     def __init__(self, host: str, port: int, tell: Callable[[], Sequence[Told]], stuck_after: float) -> None:
         self.tell = tell
