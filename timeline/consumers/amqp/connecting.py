@@ -58,11 +58,11 @@ class Channel:
         """Read what comes, and show that we are alive; whether anything came within so many seconds."""
         try:
             self._connection.drain_events(timeout=within or 1e-6)  # zero would not even look
-            return True
+            came = True
         except TimeoutError:
-            return False
-        finally:
-            self._connection.heartbeat_tick()
+            came = False
+        self._connection.heartbeat_tick()
+        return came
 
     def acknowledge(self, tag: int) -> None:
         """Acknowledge everything up to this tag."""

@@ -156,6 +156,8 @@ class Amqp(Source):
             self._pauses = _pauses()
             _log.info("%s: takes messages of the queue %s", broker, self._channel.queue)
             self._tell_connected(True)
+            if self._metrics is not None and not first:
+                self._metrics.reconnected()
             return True
         return False
 
@@ -172,8 +174,6 @@ class Amqp(Source):
         except BusError as error:
             self._lose()
             self._wait_after(error)
-            if self._metrics is not None:
-                self._metrics.reconnected()
 
     def _lose(self) -> None:
         """Drop the connection, and with it what was delivered by it and not taken: that is delivered again."""

@@ -47,4 +47,4 @@ def translated(broker: Broker) -> Iterator[None]:
 
 
 def _said(error: Exception) -> str:
-    return str(getattr(error, "reply_text", None) or error or type(error).__name__)
+    return str(getattr(error, "reply_text", None) or error or type(error).__name__).rstrip(".")

@@ -63,9 +63,12 @@ class Connection(pyamqp.Connection):  # type: ignore[misc]
     def drain_events(self, timeout: float | None = None) -> None:
         """Read until something has come, and then all that is at hand. Raises TimeoutError where nothing came."""
         transport, handle = self.transport, self.on_inbound_frame
-        with transport.having_timeout(timeout):
-            came = False
-            while not came or transport.has_more():
+        came = False
+        while not came:
+            with transport.having_timeout(timeout):
+                frame = transport.read_frame()
+            came = handle(frame)
+            while transport.has_more():
                 came |= handle(transport.read_frame())
 
 
