@@ -65,9 +65,10 @@ def written(form: Form, *, worker: int | None = None, passwords: Iterable[str] =
     threading.excepthook = lambda thread: _uncaught(thread.exc_type, thread.exc_value, thread.exc_traceback)
     try:
         yield
-    except _SAID:
-        raise
-    except Exception:  # noqa: BLE001 - else the interpreter would show what it says
+    except Exception as error:
+        if worker is None and isinstance(error, _SAID):
+            raise
+        # else the interpreter would show all that it says
         _log.critical("the program failed, for a defect of its own; please report it", exc_info=True)
         raise SystemExit(1) from None
     finally:
