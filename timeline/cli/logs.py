@@ -110,9 +110,10 @@ class _Formatter(logging.Formatter):
 
     def said(self, record: logging.LogRecord) -> str:
         """The message. Of a record of others, values are left out, since they may be what a message said."""
-        if record.name == "timeline" or record.name.startswith(("timeline.", "py.warnings")):
-            return self.masked(record.getMessage())
-        return self.masked(str(record.msg))[:_LONGEST]
+        text = str(record.msg)
+        if record.args and record.name.startswith(("timeline", "py.warnings")):
+            text %= tuple(map(_shown, record.args)) if isinstance(record.args, tuple) else record.args
+        return self.masked(text)
 
     def errors(self, record: logging.LogRecord) -> list[dict[str, Any]]:
         """The error of a record, and what caused it, each with its kind, its places, and its text where it is ours."""
@@ -153,14 +154,11 @@ class _Json(_Formatter):
     def _field(self, value: object) -> object:
         if value is None or isinstance(value, int) or (isinstance(value, float) and isfinite(value)):
             return value
-        if isinstance(value, (bytes, bytearray, memoryview)):
-            return f"{len(value)} bytes"  # a body, or a part of one
+        value = _shown(value)
         if isinstance(value, Mapping):
             return {self.masked(str(key)): self._field(each) for key, each in value.items()}
         if isinstance(value, (list, tuple, set, frozenset)):
             return [self._field(each) for each in value]
-        if isinstance(value, BaseException):
-            return _name(type(value))
         return self.masked(str(value))[:_LONGEST]
 
 
@@ -177,6 +175,15 @@ class _Text(_Formatter):
 
 def _name(kind: type[BaseException]) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _shown(value: object) -> object:
+    """A value as it may be shown: of bytes, which may be a body, their number; of an error what :func:`_text` tells."""
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return f"{len(value)} bytes"
+    if isinstance(value, BaseException):
+        return _text(value) or _name(type(value))
+    return value
 
 
 def _text(error: BaseException) -> str | None:
