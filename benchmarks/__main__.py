@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import conversion, joining, processes, reading, resting, servers, storing, streaming, windows
+from benchmarks import bus, conversion, joining, processes, reading, resting, servers, storing, streaming, windows
 from benchmarks.measure import Row
 
 
@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument(
         "names",
         nargs="*",
-        help="conversion, storing, reading, processes, joining, windows, streaming, resting, servers",
+        help="conversion, storing, reading, processes, joining, windows, streaming, resting, servers, bus",
     )
     parser.add_argument(
         "--ceilometer",
@@ -27,7 +27,9 @@ def main() -> None:
         default=os.environ.get("BENCH_CEILOMETER"),
         help="an interpreter that has Ceilometer installed, to measure beside (or BENCH_CEILOMETER)",
     )
-    parser.add_argument("--long", action="store_true", help="stream ten times as many samples: all that the goal names")
+    parser.add_argument(
+        "--long", action="store_true", help="ten times as many samples and messages: all that the goals name"
+    )
     options = parser.parse_args()
     benchmarks: dict[str, Callable[[], Iterator[Row]]] = {
         "conversion": lambda: conversion.rows(options.ceilometer),
@@ -39,6 +41,7 @@ def main() -> None:
         "streaming": lambda: streaming.rows(streaming.LONG if options.long else streaming.SAMPLES),
         "resting": resting.rows,
         "servers": servers.rows,
+        "bus": lambda: bus.rows(options.long),
     }
     unknown = set(options.names) - benchmarks.keys()
     if unknown:

@@ -59,7 +59,7 @@ class Storing:
                 if reading is None:
                     out_of_scope += 1
                 else:
-                    readings.append(_Reading(message, notification, *reading))
+                    readings.append(_Reading(message, *reading))
         if refused:
             self._driver.put(refused)
         counts = Counts(notifications=len(messages), out_of_scope=out_of_scope, quarantined=len(refused))
@@ -89,7 +89,7 @@ class Storing:
             if type(error) is not StoreError:
                 raise
             refusal = NotificationError("store-refused", f"the store refuses what the message says: {error}")
-        record = quarantined(reading.message, reading.notification, refusal, recorded_at)
+        record = quarantined(reading.message, read(reading.message), refusal, recorded_at)
         self._driver.put([record])
         return Counts(quarantined=1), [record]
 
@@ -116,10 +116,9 @@ class Storing:
 
 
 class _Reading(NamedTuple):
-    """A message, and what it says."""
+    """A message, and what it says. The notification itself is not kept: a batch of them is much for a while."""
 
     message: Message
-    notification: Notification
     events: list[Event]
     unreadable: int
 
