@@ -11,7 +11,7 @@ import logging
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import isfinite
 from traceback import walk_tb
 from types import TracebackType
@@ -95,7 +95,7 @@ class _Handler(logging.StreamHandler[TextIO]):
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is the standard library's
         """Say that something could not be said, and not what."""
-        if self.stream is not None:
+        with suppress(OSError, ValueError):  # who reads the log may have gone, and work goes on
             self.stream.write(f"timeline: a log record of {record.name} could not be written\n")
 
 

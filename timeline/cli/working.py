@@ -132,8 +132,9 @@ class _Teller:
         try:
             self._pipe.send_bytes(_encode(said))
         except OSError:
-            if not self._stopping.is_set():
-                _log.warning("the process that started this worker is gone: it stops")
+            was_to_stop = self._stopping.is_set()
             self._stopping.set()
+            if not was_to_stop:
+                _log.warning("the process that started this worker is gone: it stops")
             return False
         return True
