@@ -18,13 +18,14 @@ from tests.servers.mariadb import Mariadb
 from tests.servers.mongodb import Mongodb
 from tests.servers.postgresql import Postgresql
 from tests.servers.processes import Process
+from tests.servers.rabbitmq import Rabbitmq
 from tests.servers.records import Record, locked
 from tests.servers.server import Server, ServerFailed
 
 _RUN = "TIMELINE_TEST_SERVERS_RUN"
 """The variable of the environment that names the process with which servers end."""
 
-KINDS: dict[str, type[Server]] = {kind.name: kind for kind in (Postgresql, Mariadb, Mongodb, Hbase, Ferretdb)}
+KINDS: dict[str, type[Server]] = {kind.name: kind for kind in (Postgresql, Mariadb, Mongodb, Hbase, Rabbitmq, Ferretdb)}
 
 _failed: dict[str, ServerFailed] = {}
 

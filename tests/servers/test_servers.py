@@ -9,6 +9,8 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import amqp
+import kombu
 import pytest
 
 from tests.servers import NAMES, REQUIRED, absence, own, place, runs, variable
@@ -31,7 +33,9 @@ def test_other():
         pass
 """
 
-on_each_server = pytest.mark.parametrize("name", [name for name in NAMES if name != "ferretdb"])
+EACH = [name for name in NAMES if name != "ferretdb"]
+on_each_server = pytest.mark.parametrize("name", EACH)
+on_each_store = pytest.mark.parametrize("name", [name for name in EACH if name != "rabbitmq"])
 
 
 @pytest.fixture
@@ -94,7 +98,7 @@ class TestAbsentServer:
 
 
 class TestPlace:
-    @on_each_server
+    @on_each_store
     def test_each_is_empty_whatever_the_others_hold(self, name: str) -> None:
         with place(name) as one, place(name) as other:
             with closing(drivers.open(one)) as driver:
@@ -104,7 +108,7 @@ class TestPlace:
             with closing(drivers.open(other)) as driver, pytest.raises(StoreNotFound):
                 driver.version()
 
-    @on_each_server
+    @on_each_store
     def test_a_server_that_is_named_is_used_and_nothing_stays_there(
         self, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -116,6 +120,15 @@ class TestPlace:
                     driver.prepare()
             with closing(drivers.open(url)) as driver, pytest.raises(StoreError):
                 driver.version()
+
+    def test_two_virtual_hosts_of_one_broker_know_nothing_of_each_other(self) -> None:
+        with place("rabbitmq") as one, place("rabbitmq") as other:
+            with kombu.Connection(one) as connection:
+                kombu.Queue("q", durable=True)(connection.channel()).declare()
+            with kombu.Connection(other) as connection, pytest.raises(amqp.NotFound):
+                connection.channel().queue_declare("q", passive=True)
+        with pytest.raises(amqp.NotAllowed), kombu.Connection(one) as connection:
+            connection.connect()
 
 
 class TestRun:
@@ -168,7 +181,6 @@ class TestOwn:
             assert not server.runs()
             server.start()
             assert (server.url, server.folder) == (url, folder)
-            with closing(drivers.open(url)) as driver:
-                driver.prepare()
+            server.ask()
         assert not server.runs()
         assert not folder.exists()
