@@ -18,8 +18,9 @@ import pytest
 from tests.cli import works
 from tests.cli.works import Room
 from timeline.cli.workers import Workers
+from timeline.cli.working import Ended
 from timeline.engine import Counts
-from timeline.errors import BusDenied
+from timeline.errors import BusDenied, StoreFull, TimelineError
 from timeline.metrics import health
 from timeline.metrics.serving import Serving
 
@@ -117,6 +118,15 @@ def test_the_same_error_of_one_that_was_ready_is_a_reason_to_try_again(
     with running(workers(room, 1, works.be_denied_later)):
         until(lambda: len(room.read("ready")) == 2)
     assert "worker 1 has ended: the broker knows no user of this name; it is started again" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "raised"),
+    [("StoreFull", StoreFull), ("NotificationError", TimelineError), ("SomethingOfAnother", TimelineError)],
+)
+def test_an_error_is_told_between_processes_by_kind_and_text(kind: str, raised: type[TimelineError]) -> None:
+    failure = Ended(kind=kind, text="no room is left").failure()
+    assert (type(failure), str(failure)) == (raised, "no room is left")
 
 
 def test_workers_that_are_told_to_stop_end_with_their_counts(room: Room) -> None:

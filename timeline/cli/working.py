@@ -130,6 +130,7 @@ class _Teller:
 
     def _say(self, said: _Standing | Ended) -> bool:
         try:
+            # shorter than what a pipe takes at once, so that who is killed or held at it leaves no half of it
             self._pipe.send_bytes(_encode(said))
         except OSError:
             was_to_stop = self._stopping.is_set()
