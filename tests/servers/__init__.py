@@ -19,7 +19,7 @@ A server of one's own is used by ``place`` instead, where one of these names it:
 ``TIMELINE_TEST_MONGODB_URL``      ``mongodb://H/DB``                   who connects may make and drop databases
 ``TIMELINE_TEST_FERRETDB_URL``     the same                             the same
 ``TIMELINE_TEST_HBASE_URL``        ``hbase://H:9090/PREFIX``            the gateway may make and drop tables
-``TIMELINE_TEST_RABBITMQ_URL``     ``amqp://U:P@H/VHOST``               U has all rights on VHOST; one test at a time: ``-n 0``
+``TIMELINE_TEST_RABBITMQ_URL``     ``amqp://U:P@H/VHOST``               U has all rights on VHOST; ``-n 0``
 =================================  ===================================  ================================================
 
 What a test makes there has a random name of its own and is removed afterwards.
