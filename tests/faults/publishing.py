@@ -51,10 +51,12 @@ class Publisher:
     def _send(self, priority: str) -> None:
         if self._connection is None:
             self._connect()
-        unsent = [(at, message) for at, (tag, message) in enumerate(self._waiting) if not tag]
-        for at, message in unsent:
-            self._tag += 1
-            self._waiting[at] = (self._tag, message)
+        unsent = [message for tag, message in self._waiting if not tag]
+        first = self._tag + 1
+        self._tag += len(unsent)
+        # what is sent while others are confirmed may be confirmed too before the last is sent
+        self._waiting = deque([*(held for held in self._waiting if held[0]), *enumerate(unsent, first)])
+        for message in unsent:
             self._channel.basic_publish(
                 amqp.Message(message, delivery_mode=2, content_type="application/json"), EXCHANGE, f"{TOPIC}.{priority}"
             )
