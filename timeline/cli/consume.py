@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from threading import Event
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from timeline.cli import credentials
+from timeline.cli.addresses import ADDRESS, Address
 from timeline.cli.options import (
     chosen,
     definitions_option,
@@ -20,6 +23,13 @@ from timeline.cli.options import (
     store_option,
 )
 from timeline.cli.program import QUARANTINED
+
+if TYPE_CHECKING:
+    from timeline.cli import logs
+    from timeline.cli.working import Part
+    from timeline.consumers.amqp import Subscription, Tls
+    from timeline.engine import Counts
+    from timeline.metrics import Told
 
 
 @click.command(
@@ -102,6 +112,21 @@ from timeline.cli.program import QUARANTINED
 @click.option("--key-file", type=click.Path(), help="The key of our certificate, in PEM.")
 @click.option("--insecure", is_flag=True, help="Do not verify the broker's certificate.")
 @click.option("--until-empty", is_flag=True, help="End when nothing is left in the queue.")
+@click.option(
+    "--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes that share the queue."
+)
+@click.option(
+    "--metrics",
+    type=ADDRESS,
+    help="Where /metrics, /healthz and /readyz are served; on this machine alone unless HOST says otherwise.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="How it is logged, on standard error.",
+)
 @format_option
 @click.pass_context
 def consume_(
@@ -126,6 +151,9 @@ def consume_(
     key_file: str | None,
     insecure: bool,
     until_empty: bool,
+    workers: int,
+    metrics: Address | None,
+    log_format: logs.Form,
     form: str | None,
 ) -> None:
     """Store what notifications on a bus say, and acknowledge them when that is durable.
@@ -134,30 +162,114 @@ def consume_(
     list of processes. What cannot be read is quarantined. It goes on until it is told to stop (SIGTERM, SIGINT);
     doing it again, or many at a time on one queue, stores nothing twice.
     """
-    from timeline.consumers.amqp import EXCHANGES, PRIORITIES, TOPICS, Amqp, Subscription, Tls
+    from timeline.cli import logs
+    from timeline.consumers.amqp import EXCHANGES, PRIORITIES, TOPICS, Subscription, Tls
     from timeline.reports import shapes, tables
 
     form = chosen(form)
-    subscription = Subscription(
-        exchanges=exchanges or EXCHANGES,
-        topics=topics or TOPICS,
-        priorities=priorities or PRIORITIES,
-        queue=queue,
-        durable=not transient,
-        quorum=queue_type == "quorum",
-        exchanges_durable=exchanges_durable,
-        passive=passive,
+    settings = Settings(
+        url=url,
+        store=store,
+        definitions_file=definitions_file,
+        subscription=Subscription(
+            exchanges=exchanges or EXCHANGES,
+            topics=topics or TOPICS,
+            priorities=priorities or PRIORITIES,
+            queue=queue,
+            durable=not transient,
+            quorum=queue_type == "quorum",
+            exchanges_durable=exchanges_durable,
+            passive=passive,
+        ),
+        tls=Tls(ca_file=ca_file, cert_file=cert_file, key_file=key_file, verify=not insecure),
+        prefetch=prefetch,
+        heartbeat=heartbeat,
+        batch=batch,
+        age=age,
+        until_empty=until_empty,
     )
-    tls = Tls(ca_file=ca_file, cert_file=cert_file, key_file=key_file, verify=not insecure)
-    with open_engine(store, definitions_file) as engine, _stopping() as stopping:
-        engine.driver.version()  # if there is no store, it is said before anything is taken
-        source = Amqp(url, subscription, prefetch=prefetch, heartbeat=heartbeat, tls=tls)
-        counts = engine.consume(source, batch=batch, age=age, until_empty=until_empty, stopping=stopping)
-        shape = shapes.counts(counts)
-        print_table(tables.pairs(shape)) if form == "table" else print_object(shape, form)
+    passwords = credentials.passwords(url, store)
+    with _stopping() as stopping:
+        with logs.written(log_format, passwords=passwords):
+            counts = _run(settings, workers, metrics, stopping, log_format, passwords)
         stopped = stopping.is_set()
+    shape = shapes.counts(counts)
+    print_table(tables.pairs(shape)) if form == "table" else print_object(shape, form)
     if counts.quarantined and not stopped:
         ctx.exit(QUARANTINED)
+
+
+class Settings(NamedTuple):
+    """What a process that consumes is told."""
+
+    url: str
+    store: str
+    definitions_file: str | None
+    subscription: Subscription
+    tls: Tls
+    prefetch: int
+    heartbeat: float
+    batch: int
+    age: float
+    until_empty: bool
+
+
+def consume(settings: Settings, part: Part) -> Counts:
+    """Consume in this process, until it is to stop or nothing is left."""
+    from timeline.consumers.amqp import Amqp
+
+    with open_engine(settings.store, settings.definitions_file) as engine:
+        # if there is no store, or no sense in the definitions, it is said before anything is taken
+        engine.driver.version()
+        part.metrics.store_available(True)
+        _ = engine.definitions
+        source = Amqp(
+            settings.url,
+            settings.subscription,
+            prefetch=settings.prefetch,
+            heartbeat=settings.heartbeat,
+            tls=settings.tls,
+            metrics=part.metrics,
+        )
+        return engine.consume(
+            source,
+            batch=settings.batch,
+            age=settings.age,
+            until_empty=settings.until_empty,
+            stopping=part.stopping,
+            metrics=part.metrics,
+        )
+
+
+def _run(
+    settings: Settings,
+    workers: int,
+    address: Address | None,
+    stopping: Event,
+    log: logs.Form,
+    passwords: frozenset[str],
+) -> Counts:
+    """Consume, here or in processes of their own, and show meanwhile how that goes."""
+    from timeline.cli.watching import watched
+    from timeline.cli.workers import Workers
+    from timeline.cli.working import Part
+    from timeline.metrics import Metrics
+
+    run: Callable[[], Counts]
+    tell: Callable[[], Sequence[Told]]
+    if workers == 1:
+        metrics = Metrics()
+        run, tell = (lambda: consume(settings, Part(1, stopping, metrics))), (lambda: [metrics.told()])
+    else:
+        crew = Workers(settings, workers, consume, log=log, passwords=passwords)
+        run, tell = (lambda: crew.run(stopping)), crew.told
+    with ExitStack() as around:
+        if address is not None:
+            from timeline.metrics.serving import Serving
+
+            around.enter_context(Serving(*address, tell))
+        around.enter_context(watched(tell))
+        return run()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from timeline.cli.credentials import without_password
 from timeline.cli.options import (
     chosen,
     definitions_option,
@@ -37,7 +38,7 @@ def init_(store: str) -> None:
     with open_engine(store) as engine:
         engine.prepare()
         revision = engine.status().revision
-    click.echo(f"{_safe(store)} is ready" + (f" (schema {revision})" if revision else ""))
+    click.echo(f"{without_password(store)} is ready" + (f" (schema {revision})" if revision else ""))
 
 
 @click.command(epilog=examples("timeline ingest notifications.jsonl", "zcat july.gz | timeline ingest -"))
@@ -89,7 +90,7 @@ def ingest_(
             print_table(tables.pairs(shape)) if form == "table" else print_object(shape, form)
             if counts.quarantined:
                 given = ctx.get_parameter_source("store") is ParameterSource.COMMANDLINE
-                where = f" --store {shlex.quote(_safe(store))}" if given else ""
+                where = f" --store {shlex.quote(without_password(store))}" if given else ""
                 way = f"`timeline quarantine list{where}` names them"
                 click.echo(f"timeline: {counts.quarantined} quarantined; {way}", err=True)
     if counts.quarantined:
@@ -104,7 +105,7 @@ def status_(store: str, form: str | None) -> None:
     from timeline.reports import shapes, tables
 
     with open_engine(store) as engine:
-        shape = dict(shapes.summary(_safe(store), engine.status()))
+        shape = dict(shapes.summary(without_password(store), engine.status()))
     form = chosen(form)
     if form != "table":
         print_object(shape, form)
@@ -148,12 +149,3 @@ def _progress(files: Files) -> Iterator[Callable[[Counts], None]]:
             )
 
         yield advance
-
-
-def _safe(store: str) -> str:
-    """A store URL as text, without the password that may stand in it."""
-    scheme, separator, rest = store.encode(errors="backslashreplace").decode().partition("://")
-    if rest.startswith("/"):
-        return f"{scheme}{separator}{rest}"  # a file
-    credentials, at, place = rest.rpartition("@")
-    return f"{scheme}{separator}{credentials.partition(':')[0]}{at}{place}"
