@@ -21,7 +21,7 @@ help:
 	@echo "make packaging  the packaging test: wheel, editable install, bare checkout"
 	@echo "make lint       layout, likely mistakes, types, import contracts"
 	@echo "make bench      speed and memory, with their floors"
-	@echo "make bench-long the same of 200 million samples, Parquet to Parquet: 6 GB of disk"
+	@echo "make bench-long the same of 200 million samples, Parquet to Parquet, and a million messages: 6 GB of disk"
 	@echo "make docs       the documentation, into docs/_build/html"
 	@echo "make clean      remove all that the others made"
 
@@ -50,7 +50,7 @@ bench: $(VENV)/installed-test
 	$(BIN)/python -m benchmarks $(ARGS)
 
 bench-long: $(VENV)/installed-test
-	$(BIN)/python -m benchmarks --long streaming $(ARGS)
+	$(BIN)/python -m benchmarks --long streaming bus $(ARGS)
 
 docs: $(VENV)/installed-docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html $(ARGS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 
@@ -11,6 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.servers.tools import tool
 from timeline.metrics import Metrics, Told
 from timeline.metrics.exposition import text
 from timeline.metrics.numbers import OTHER, WORDS, Spread
@@ -94,10 +94,7 @@ def test_every_metric_has_a_sentence_that_says_what_it_is() -> None:
 
 @pytest.mark.parametrize("metrics", [Metrics(), busy()], ids=["fresh", "busy"])
 def test_promtool_finds_nothing_to_say_against_them(metrics: Metrics) -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed: it comes with Debian's package prometheus")
-    checked = subprocess.run([promtool, "check", "metrics"], input=text([metrics.told()]), capture_output=True)
+    checked = subprocess.run([tool("promtool"), "check", "metrics"], input=text([metrics.told()]), capture_output=True)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
 
 

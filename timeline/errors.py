@@ -13,7 +13,7 @@
     │   └── BusDenied              the broker knows us not, or forbids what was asked
     ├── ResourceNotFound           no event speaks of this resource
     ├── AmbiguousResource          an id that several resources have
-    ├── PackageMissing             a package that an answer in columns needs is not installed
+    ├── PackageMissing             a package that was asked for is not installed
     └── StoreError
         ├── StoreUrlError          a store URL that cannot be understood
         ├── DriverMissing          the package that a driver needs is not installed
@@ -105,7 +105,7 @@ class AmbiguousResource(TimelineError):
 
 
 class PackageMissing(TimelineError):
-    """A package that an answer in columns needs is not installed; the message says how to install it."""
+    """A package that an answer in columns, or a bus, needs is not installed; the message says how to install it."""
 
 
 class StoreError(TimelineError):

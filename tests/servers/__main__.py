@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from tests.servers import NAMES, absence, variable
+from tests.servers import NAMES, absence, tools, variable
 from tests.servers.installing import NotInstalled, kept
 from tests.servers.records import Record, locked
 from tests.servers.runs import KINDS, end_stale
@@ -40,6 +40,13 @@ def _install(names: Sequence[str]) -> int:
             code = code or int(not kind.optional or len(names) < len(NAMES))
         else:
             print(f"{name}: installed")
+    if len(names) == len(NAMES):
+        try:
+            with locked("install"):
+                tools.install()
+        except NotInstalled as error:
+            print(f"tools: {error}", file=sys.stderr)
+            code = 1
     return code
 
 

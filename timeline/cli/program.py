@@ -17,6 +17,7 @@ from timeline import __version__
 from timeline.cli.options import examples
 from timeline.errors import (
     AmbiguousResource,
+    BusUrlError,
     ResourceNotFound,
     StoreUrlError,
     TimeError,
@@ -143,7 +144,7 @@ def _told(error: TimelineError) -> int:
     from timeline.reports import formats
 
     meant: tuple[str, ...] = ()
-    code = WRONG_USAGE if isinstance(error, (StoreUrlError, TimeError)) else COULD_NOT
+    code = WRONG_USAGE if isinstance(error, (BusUrlError, StoreUrlError, TimeError)) else COULD_NOT
     if isinstance(error, ResourceNotFound):
         meant, code = ("near ones:", *error.suggestions) if error.suggestions else (), NO_SUCH_RESOURCE
     elif isinstance(error, AmbiguousResource):
