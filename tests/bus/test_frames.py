@@ -49,8 +49,8 @@ class Wire:
     def __init__(self) -> None:
         ours, self.theirs = socket.socketpair()
         ours.settimeout(10)
-        self.connection = Connection(tls=None, patience=10.0)
-        self.transport = _Transport("nowhere", connect_timeout=1.0, tls=None, patience=10.0)
+        self.connection = Connection(secured=None, patience=10.0)
+        self.transport = _Transport("nowhere", connect_timeout=1.0, secured=None, patience=10.0)
         self.transport.sock = ours
         self.frames = _Frames(self.connection, lambda *_: None)
 

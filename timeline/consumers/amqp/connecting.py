@@ -9,7 +9,7 @@ from typing import Any
 import kombu
 from amqp.exceptions import NotFound
 
-from timeline.consumers.amqp.frames import Connection, Transport
+from timeline.consumers.amqp.frames import Connection, Secured, Transport
 from timeline.consumers.amqp.subscription import Subscription, Tls
 from timeline.consumers.amqp.url import Broker
 
@@ -38,7 +38,7 @@ class Channel:
             transport=Transport,
             login_method="PLAIN",
             transport_options={
-                "tls": tls,
+                "secured": None if tls is None else Secured(tls, broker.host),
                 "patience": max(heartbeat, _CONNECT),
                 "client_properties": {"connection_name": f"timeline: {subscription.queue}"},
             },

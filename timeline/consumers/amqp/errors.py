@@ -21,8 +21,8 @@ def translated(broker: Broker) -> Iterator[None]:
         yield
     except ssl.SSLCertVerificationError as error:
         raise BusDenied(
-            f"{broker}: the broker's certificate is not accepted: {error.verify_message}; "
-            "--ca-file names the authority that signed it"
+            f"{broker}: the broker's certificate is not accepted: {error.verify_message.rstrip('.')}; see that it "
+            "is for this host, and that --ca-file names the authority that signed it"
         ) from error
     except (AccessRefused, NotAllowed) as error:
         raise BusDenied(

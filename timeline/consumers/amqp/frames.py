@@ -48,17 +48,25 @@ class Delivery(NamedTuple):
     """The SHA-256 of the whole body, where it is longer."""
 
 
+class Secured(NamedTuple):
+    """What a connection with TLS is made with."""
+
+    context: ssl.SSLContext
+    host: str
+    """The name that the peer has to prove: kombu connects to an address where it is ``localhost``."""
+
+
 class Connection(pyamqp.Connection):  # type: ignore[misc]
     """A connection whose deliveries wait in :attr:`deliveries`; they reach no callback of a consumer."""
 
-    def __init__(self, *, tls: ssl.SSLContext | None, patience: float, **settings: Any) -> None:
+    def __init__(self, *, secured: Secured | None, patience: float, **settings: Any) -> None:
         super().__init__(frame_handler=_Frames, **settings)
         self.deliveries: deque[Delivery] = deque()
-        self._tls = tls
+        self._secured = secured
         self._patience = patience
 
     def Transport(self, host: str, connect_timeout: float, *args: Any, **settings: Any) -> TCPTransport:  # noqa: N802 - py-amqp's
-        return _Transport(host, connect_timeout=connect_timeout, tls=self._tls, patience=self._patience)
+        return _Transport(host, connect_timeout=connect_timeout, secured=self._secured, patience=self._patience)
 
     def drain_events(self, timeout: float | None = None) -> None:
         """Read until something has come, and then all that is at hand. Raises TimeoutError where nothing came."""
@@ -83,9 +91,9 @@ class _Transport(TCPTransport):  # type: ignore[misc]
 
     sock: Any
 
-    def __init__(self, host: str, *, connect_timeout: float, tls: ssl.SSLContext | None, patience: float) -> None:
+    def __init__(self, host: str, *, connect_timeout: float, secured: Secured | None, patience: float) -> None:
         super().__init__(host, connect_timeout=connect_timeout)
-        self._tls = tls
+        self._secured = secured
         self._patience = patience
         self._held = b""
         self._at = 0
@@ -96,9 +104,9 @@ class _Transport(TCPTransport):  # type: ignore[misc]
         self.sock.settimeout(self._patience)
 
     def _setup_transport(self) -> None:
-        if self._tls is not None:
+        if self._secured is not None:
             self.sock.settimeout(self.connect_timeout)
-            self.sock = self._tls.wrap_socket(self.sock, server_hostname=self.host)
+            self.sock = self._secured.context.wrap_socket(self.sock, server_hostname=self._secured.host)
         super()._setup_transport()
 
     def has_more(self) -> bool:
