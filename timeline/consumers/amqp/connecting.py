@@ -16,6 +16,12 @@ from timeline.consumers.amqp.url import Broker
 _CONNECT = 5.0
 """Seconds that a broker may take to answer who connects."""
 
+_PATIENCE = 10.0
+"""Seconds that it may take to answer anything else, and to take what is sent."""
+
+_LEAVE = 2.0
+"""Seconds that it may take to take leave: nothing depends on it."""
+
 _BOUNDED_RETURNS = 4
 """The first version of RabbitMQ that throws away what comes back to a quorum queue for the twentieth time."""
 
@@ -39,7 +45,7 @@ class Channel:
             login_method="PLAIN",
             transport_options={
                 "secured": None if tls is None else Secured(tls, broker.host),
-                "patience": max(heartbeat, _CONNECT),
+                "patience": _PATIENCE,
                 "client_properties": {"connection_name": f"timeline: {subscription.queue}"},
             },
         )
@@ -75,6 +81,7 @@ class Channel:
     def close(self) -> None:
         """Take leave of the broker; what was not acknowledged is delivered again."""
         with contextlib.suppress(Exception):  # the broker may be gone, and hears of it by the end of the connection
+            self._connection.transport.sock.settimeout(_LEAVE)
             self._connection.close()
         self.drop()
 

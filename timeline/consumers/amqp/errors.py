@@ -31,7 +31,7 @@ def translated(broker: Broker) -> Iterator[None]:
     except NotFound as error:
         raise BusError(f"{broker}: {_said(error)}; without --passive what is missing is made") from error
     except (PreconditionFailed, ResourceLocked) as error:
-        raise BusError(f"{broker}: {_said(error)}; --passive takes a queue as it is") from error
+        raise BusError(f"{broker}: the broker refuses: {_said(error)}") from error
     except ssl.SSLError as error:
         raise BusDenied(f"{broker}: TLS cannot be agreed upon: {error.reason or error}") from error
     except socket.gaierror as error:
