@@ -109,6 +109,6 @@ setup(
             "types-python-dateutil",
             "types-PyYAML",
         ],
-        "docs": ["sphinx>=8.0"],
+        "docs": ["kombu>=5.4", "sphinx>=8.0"],
     },
 )
