@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,19 +13,13 @@ import msgspec
 import pytest
 
 import timeline
+from tests.bus.nova import notification
 from tests.servers import own, place
 from timeline.consumers.amqp import Amqp, Subscription
 from timeline.errors import BusDenied, BusError, BusUnavailable
 from timeline.metrics import Metrics
 
 NOVA = Subscription(exchanges=("nova",), topics=("notifications",), priorities=("info", "error"))
-
-
-def notification(number: int, **payload: Any) -> bytes:
-    """What a nova says of one instance."""
-    said = {"instance_id": f"i-{number}", "tenant_id": "p", "memory_mb": 512, "state": "active", **payload}
-    identity = {"message_id": f"m-{number}", "timestamp": "2026-03-01 12:00:00.000000"}
-    return json.dumps({"event_type": "compute.instance.update", **identity, "payload": said}).encode()
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.bus.nova import notification
 from tests.bus.waiting import Waiting
 from timeline.definitions import Definitions
 from timeline.drivers.contract import Appended
@@ -22,19 +23,6 @@ from timeline.metrics import Metrics
 from timeline.model import Event, Message
 
 DEFINITIONS = Definitions.load()
-
-
-def notification(number: int, **payload: Any) -> bytes:
-    """What a nova says of one instance."""
-    said = {"instance_id": f"i-{number}", "tenant_id": "p", "memory_mb": 512, "state": "active", **payload}
-    return json.dumps(
-        {
-            "event_type": "compute.instance.update",
-            "message_id": f"m-{number}",
-            "timestamp": "2026-03-01 12:00:00.000000",
-            "payload": said,
-        }
-    ).encode()
 
 
 class Noting(MemoryDriver):
