@@ -120,6 +120,16 @@ def test_what_is_given_back_comes_again_and_a_mark_of_before_acknowledges_nothin
     assert waiting(broker, name) == 3
 
 
+def test_the_mark_of_before_anything_was_taken_acknowledges_nothing(broker: str, name: str) -> None:
+    with subscribed(broker, name) as source:
+        mark = source.mark
+        publish(broker, b"1", b"2")
+        while waiting(broker, name):  # until they were delivered
+            source.tick()
+        assert not source.acknowledge(mark)
+    assert waiting(broker, name) == 2
+
+
 def test_no_more_is_delivered_than_may_be_held(broker: str, name: str) -> None:
     with subscribed(broker, name, prefetch=5) as source:
         publish(broker, *[b"x"] * 8)

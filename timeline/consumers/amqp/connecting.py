@@ -102,7 +102,6 @@ class Channel:
                 wanted.queue,
                 durable=wanted.durable or wanted.quorum,
                 queue_arguments=self._arguments(),
-                no_declare=False,
             )(self._channel).queue_declare()
         for exchange in wanted.exchanges:
             if not self._is_there("exchange_declare", exchange, "topic"):

@@ -116,7 +116,8 @@ class Amqp(Source):
             channel.acknowledge(mark.tag)
             told = True
 
-        if mark.connection == self._connections:
+        # to a broker the tag 0 means all that it has delivered, and to us that nothing of it was taken yet
+        if mark.connection == self._connections and mark.tag:
             self._try(tell)
         return told
 
