@@ -286,21 +286,18 @@ def test_a_tenant_cannot_have_his_notification_thrown_away_by_the_names_of_his_m
         assert state.fields["metadata"] == metadata
 
 
-@pytest.mark.parametrize("quorum", [False, True])
-def test_all_goes_on_by_itself_after_the_broker_was_restarted(quorum: bool, name: str) -> None:
-    with own("rabbitmq") as server, timeline.open("memory:") as engine:
-        with subscribed(server.url, name, quorum=quorum, heartbeat=5.0) as source:
-            publish(server.url, b"1", b"2")
-            assert taken(source, 2) == [b"1", b"2"]
-            mark = source.mark
-            server.stop()
-            while source.take(1, 1 << 30, 0.1):
-                pass
-            assert not source.acknowledge(mark)
-            server.start()
-            assert taken(source, 2) == [b"1", b"2"]
-            source.acknowledge(source.mark)
-        assert engine.status().events == 0
+def test_all_goes_on_by_itself_after_the_broker_was_restarted(name: str) -> None:
+    with own("rabbitmq") as server, subscribed(server.url, name, quorum=True, heartbeat=5.0) as source:
+        publish(server.url, b"1", b"2")
+        assert taken(source, 2) == [b"1", b"2"]
+        mark = source.mark
+        server.stop()
+        while source.take(1, 1 << 30, 0.1):
+            pass
+        assert not source.acknowledge(mark)
+        server.start()
+        assert taken(source, 2) == [b"1", b"2"]
+        source.acknowledge(source.mark)
 
 
 def test_a_queue_that_is_deleted_is_made_anew(broker: str, name: str) -> None:
