@@ -11,13 +11,14 @@ SERVERS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test servers test-servers packaging lint bench bench-long docs clean
+.PHONY: help demo test servers test-servers faults-long packaging lint bench bench-long docs clean
 
 help:
 	@echo "make demo       the main job on a file of notifications"
 	@echo "make test       the tests, but for the packaging test, on the servers that are there"
 	@echo "make servers    install the servers that tests use: as the superuser of a Debian"
 	@echo "make test-servers  the same, and the tests of every driver on them"
+	@echo "make faults-long the tests of faults, with ten times as much of each: for a night"
 	@echo "make packaging  the packaging test: wheel, editable install, bare checkout"
 	@echo "make lint       layout, likely mistakes, types, import contracts"
 	@echo "make bench      speed and memory, with their floors"
@@ -36,6 +37,9 @@ servers: $(VENV)/installed-test
 
 test-servers: servers
 	TIMELINE_TEST_SERVERS_REQUIRED=1 $(BIN)/python -m pytest -n auto tests/drivers tests/servers $(ARGS)
+
+faults-long: servers
+	TIMELINE_TEST_SERVERS_REQUIRED=1 TIMELINE_FAULTS=$${TIMELINE_FAULTS:-10} $(BIN)/python -m pytest tests/faults $(ARGS)
 
 packaging: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m packaging tests/packaging $(ARGS)

@@ -43,11 +43,11 @@ def test_messages_that_were_confirmed_outlive_restarts_of_the_broker_in_queues_o
                 end("server")
                 assert published.running(), f"all was done before restart {turn}"
                 broker.start()
-                published.result(300)
+                published.result(amount(300))
                 until(lambda: all(each["timeline_connected"] for each in both), what=f"a way back after restart {turn}")
             publisher.close()
             for queue in ("classic", "quorum"):
-                until_empty(broker.url, queue)
+                until_empty(broker.url, queue, within=amount(60))
             for numbers in both:
                 until(lambda numbers=numbers: numbers["timeline_unacknowledged_messages"] == 0, what="the last batch")
                 assert numbers["timeline_reconnects_total"] >= RESTARTS

@@ -66,7 +66,7 @@ def survives(bus: str, store: str, *faults: Callable[[Consumer, Numbers], None])
             until(lambda left=left: waiting(bus) < left, what=f"work before fault {turn}")
             assert waiting(bus), "all was done before the fault"
             fault(consumer, numbers)
-        until_empty(bus)
+        until_empty(bus, within=amount(60))
         until(lambda: numbers["timeline_unacknowledged_messages"] == 0, what="the last acknowledgement")
         assert numbers["timeline_messages_redelivered_total"] > 0, "no fault was met"
         assert numbers["timeline_store_errors_total"] >= len(faults), "not every fault was met"
