@@ -21,7 +21,7 @@ from typing import TypeVar
 import msgspec
 
 from timeline.drivers.contract import Appended, Damage, Driver, Problem, Summary
-from timeline.drivers.limits import within_limits
+from timeline.drivers.limits import kept_note, within_limits
 from timeline.drivers.memory import Memory, MemoryDriver
 from timeline.errors import StoreCorrupt, StoreError, StoreForeign, StoreFull, StoreNotFound, StoreReadOnly
 from timeline.model import Body, Event, Outcome, Phase, Quarantined, Resource, Scope
@@ -51,7 +51,7 @@ class Line(msgspec.Struct, omit_defaults=True):
     """The bodies that are new, by their digests."""
     events: list[Fields] = []
     put: list[Quarantined] = []
-    settled: tuple[str, Outcome, int] | None = None
+    settled: tuple[str, Outcome, int, str | None] | None = None
 
 
 class JournalDriver(Driver):
@@ -234,11 +234,12 @@ class JournalDriver(Driver):
     def find(self, id: str) -> Sequence[Quarantined]:
         return self._asked(lambda reference: reference.find(id))
 
-    def settle(self, id: str, outcome: Outcome, at: int) -> None:
+    def settle(self, id: str, outcome: Outcome, at: int, note: str | None = None) -> None:
+        kept = kept_note(outcome, note)
         with self._opened(os.O_RDWR) as file:
             found = self._caught_up(file).find(id)
             if [record.outcome for record in found if record.id == id] == [None]:
-                self._write(file, Line(settled=(id, outcome, at)))
+                self._write(file, Line(settled=(id, outcome, at, kept)))
 
 
 def _fields(event: Event) -> Fields:

@@ -28,7 +28,7 @@ def test_the_store_is_told_by_option_then_by_variable_then_by_default(
 
 def test_init_says_where_and_doing_it_again_changes_nothing(folder: Path) -> None:
     made = run("init")
-    assert made == Ran(0, "sqlite:///timeline.db is ready (schema 0002)\n", "")
+    assert made == Ran(0, "sqlite:///timeline.db is ready (schema 0003)\n", "")
     content = (folder / "timeline.db").read_bytes()
     assert run("init") == made
     assert (folder / "timeline.db").read_bytes() == content
@@ -38,14 +38,14 @@ def test_init_says_where_and_doing_it_again_changes_nothing(folder: Path) -> Non
 @pytest.mark.parametrize("name", ["a:b@c.db", "with space.db", "e%20f.db", "ü.db", "#.db", "-.db"])
 def test_a_store_is_named_as_it_was_given(folder: Path, name: str) -> None:
     url = f"sqlite:///{name}"
-    assert run("init", "--store", url).out == f"{url} is ready (schema 0002)\n"
+    assert run("init", "--store", url).out == f"{url} is ready (schema 0003)\n"
     assert run("status", "--store", url).json["store"] == url
     assert (folder / name).exists()
 
 
 def test_a_store_whose_name_is_no_text_can_be_used(folder: Path) -> None:
     url = "sqlite:///a\udcff.db"
-    assert run("init", "--store", url).out == "sqlite:///a\\udcff.db is ready (schema 0002)\n"
+    assert run("init", "--store", url).out == "sqlite:///a\\udcff.db is ready (schema 0003)\n"
     assert run("status", "--store", url).json["store"] == "sqlite:///a\\udcff.db"
 
 

@@ -252,7 +252,7 @@ def foreign(name: str, *statements: str) -> Path:
         (["CREATE TABLE customers (name)"], "other tables (customers)"),
         (["CREATE TABLE alembic_version (version_num)", "INSERT INTO alembic_version VALUES ('1a2b3c')"], "'1a2b3c'"),
         (["CREATE TABLE alembic_version (version_num)", "INSERT INTO alembic_version VALUES ('9999')"], "newer"),
-        (["CREATE TABLE alembic_version (version_num)", "INSERT INTO alembic_version VALUES ('0002')"], "missing"),
+        (["CREATE TABLE alembic_version (version_num)", "INSERT INTO alembic_version VALUES ('0003')"], "missing"),
     ],
 )
 def test_a_database_of_someone_else_is_left_alone(folder: Path, command: str, statements: list[str], word: str) -> None:

@@ -265,7 +265,7 @@ def test_status_tells_what_the_store_holds() -> None:
     assert TIME.fullmatch(told.pop("newest_record"))
     expected = {
         "store": "sqlite:///timeline.db",
-        "revision": "0002",
+        "revision": "0003",
         "resources": 2,
         "events": 7,
         "bodies": 7,

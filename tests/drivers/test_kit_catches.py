@@ -272,14 +272,62 @@ class ForgetsOnClosing(MemoryDriver):
 
 
 class SettledIsGone(MemoryDriver):
-    def settle(self, id: str, outcome: Outcome, at: int) -> None:
+    def settle(self, id: str, outcome: Outcome, at: int, note: str | None = None) -> None:
         self._memory.quarantine.pop(id, None)
 
 
 class SettlesAgain(MemoryDriver):
-    def settle(self, id: str, outcome: Outcome, at: int) -> None:
+    def settle(self, id: str, outcome: Outcome, at: int, note: str | None = None) -> None:
         for record in self.find(id):
             self._memory.quarantine[record.id] = msgspec.structs.replace(record, outcome=outcome, settled_at=at)
+
+
+class ForgetsTheNote(MemoryDriver):
+    def settle(self, id: str, outcome: Outcome, at: int, note: str | None = None) -> None:
+        super().settle(id, outcome, at)
+
+
+class CutsTheNote(MemoryDriver):
+    def settle(self, id: str, outcome: Outcome, at: int, note: str | None = None) -> None:
+        super().settle(id, outcome, at, note and note[:255])
+
+
+class TakesTheLastNote(MemoryDriver):
+    def settle(self, id: str, outcome: Outcome, at: int, note: str | None = None) -> None:
+        super().settle(id, outcome, at, note)
+        for record in self.find(id):
+            if record.outcome is outcome is Outcome.DROPPED:
+                self._memory.quarantine[record.id] = msgspec.structs.replace(record, note=note)
+
+
+class NotesAreForAll(MemoryDriver):
+    def settle(self, id: str, outcome: Outcome, at: int, note: str | None = None) -> None:
+        super().settle(id, outcome, at)
+        for record in self.find(id):
+            self._memory.quarantine[record.id] = msgspec.structs.replace(record, note=note)
+
+
+class NotesStay(MemoryDriver):
+    def put(self, records: Iterable[Quarantined]) -> int | None:
+        notes = {id: record.note for id, record in self._memory.quarantine.items()}
+        opened = super().put(records)
+        for id, note in notes.items():
+            self._memory.quarantine[id] = msgspec.structs.replace(self._memory.quarantine[id], note=note)
+        return opened
+
+
+class ForgetsThePlace(MemoryDriver):
+    def put(self, records: Iterable[Quarantined]) -> int | None:
+        return super().put(msgspec.structs.replace(record, place=None) for record in records)
+
+
+class PlaceOfTheFirst(MemoryDriver):
+    def put(self, records: Iterable[Quarantined]) -> int | None:
+        places = {id: record.place for id, record in self._memory.quarantine.items()}
+        opened = super().put(records)
+        for id, place in places.items():
+            self._memory.quarantine[id] = msgspec.structs.replace(self._memory.quarantine[id], place=place)
+        return opened
 
 
 class SettledStaysSettled(MemoryDriver):
@@ -340,6 +388,13 @@ CAUGHT = [
     (SettledIsGone, "a_settled_record_is_kept_and_no_longer_listed"),
     (SettlesAgain, "a_settled_record_is_kept_and_no_longer_listed"),
     (SettledStaysSettled, "a_settled_record_that_comes_again_is_open_again"),
+    (ForgetsTheNote, "a_dropped_record_tells_why"),
+    (TakesTheLastNote, "a_dropped_record_tells_why"),
+    (CutsTheNote, "a_note_is_any_text_up_to_its_limit"),
+    (NotesAreForAll, "a_note_is_kept_of_what_is_dropped_alone"),
+    (NotesStay, "the_note_of_a_dropped_record_that_comes_again_is_gone"),
+    (ForgetsThePlace, "a_record_comes_back_as_it_was_given"),
+    (PlaceOfTheFirst, "a_settled_record_that_comes_again_is_open_again"),
     (FindsByPattern, "records_are_found_by_the_beginning_of_their_id"),
     (CountsTheSettled, "the_open_records_are_counted_by_reason"),
 ]

@@ -313,7 +313,7 @@ class TestSchema:
     @pytest.mark.parametrize(
         ("revision", "error", "said"),
         [
-            ("0000", StoreOutdated, "older than 0001, which this program needs; timeline init"),
+            ("0000", StoreOutdated, "older than 0002, which this program needs; timeline init"),
             ("0002", StoreTooNew, "newer than 0001, which is all that this program knows"),
             ("new", StoreForeign, "its schema has the revision 'new'"),
             (1, StoreForeign, "its schema has the revision 1"),

@@ -20,7 +20,7 @@ from timeline.drivers.sql import revision
 from timeline.drivers.sql.schema import REVISION, metadata
 from timeline.drivers.sql.sqlite import Sqlite
 from timeline.errors import StoreForeign, StoreOutdated, StoreTooNew
-from timeline.model import Scope
+from timeline.model import Outcome, Scope
 
 
 @pytest.fixture
@@ -36,6 +36,25 @@ def schema_of(path: Path) -> list[tuple[str, str]]:
     with closing(sqlite3.connect(path)) as database:
         found = database.execute("SELECT name, sql FROM sqlite_master WHERE name <> 'alembic_version' ORDER BY name")
         return [(name, sql) for name, sql in found if sql is not None]
+
+
+def tables_of(path: Path) -> dict[str, list[object]]:
+    """What the tables and indexes are, however the statements that made them are spelled."""
+    tables: dict[str, list[object]] = {}
+    with closing(sqlite3.connect(path)) as database:
+        for _, name, kind, _, without_rowid, strict in database.execute("PRAGMA table_list").fetchall():
+            if name.startswith("sqlite_") or name == "alembic_version":
+                continue
+            indexes = database.execute(f"PRAGMA index_list({name})").fetchall()
+            tables[name] = [
+                (kind, without_rowid, strict),
+                database.execute(f"PRAGMA table_xinfo({name})").fetchall(),
+                sorted(
+                    (each, *found, database.execute(f"PRAGMA index_xinfo({each})").fetchall())
+                    for _, each, *found in indexes
+                ),
+            ]
+    return tables
 
 
 def set_revision(path: Path, number: str) -> None:
@@ -59,7 +78,7 @@ def test_the_migrations_make_the_tables_that_the_program_uses(path: Path, tmp_pa
     engine = sqlalchemy.create_engine(f"sqlite:///{other}")
     metadata.create_all(engine)
     engine.dispose()
-    assert schema_of(path) == schema_of(other)
+    assert tables_of(path) == tables_of(other)
 
 
 class TestFrom0001:
@@ -70,7 +89,7 @@ class TestFrom0001:
         """A store of that age, with events."""
         with closing(drivers.open(f"sqlite:///{path}")) as driver:
             driver.append([event(2), event(1, "large", of=number(1))])
-            driver.put([record("aa")])
+            driver.put([record("aa", place=None)])
         with closing(sqlite3.connect(path)) as database:
             database.executescript(
                 """
@@ -82,6 +101,8 @@ class TestFrom0001:
                     PRIMARY KEY (id)
                 );
                 INSERT INTO writer VALUES (3, 1), (11, 1);
+                ALTER TABLE quarantine DROP COLUMN note;
+                ALTER TABLE quarantine DROP COLUMN place;
                 UPDATE alembic_version SET version_num = '0001';
                 """
             )
@@ -113,6 +134,13 @@ class TestFrom0001:
             driver.append([event(7, of=number(1))])
             assert list(driver.changed(token) or []) == [number(1)]
             assert [driver.changed(before) for before in ("0", "1", "2", "3")] == [None] * 4
+
+    def test_what_was_quarantined_before_has_no_place_and_may_be_dropped(self, older: Path) -> None:
+        with closing(drivers.open(f"sqlite:///{older}")) as driver:
+            driver.prepare()
+            assert list(driver.list()) == [record("aa", place=None)]
+            driver.settle("aa", Outcome.DROPPED, 9, "a test of the vendor")
+            assert [one.note for one in driver.find("aa")] == ["a test of the vendor"]
 
     def test_an_empty_one_begins_with_nothing(self, tmp_path: Path) -> None:
         path = made_at("0001", tmp_path / "0001.db")

@@ -183,7 +183,8 @@ class QuarantineStore(ABC):
         """Store records, in one transaction, idempotently by their id; durable when it returns.
 
         A record whose id is there changes nothing, but that a settled one is open again, with the new record's reason,
-        detail and origin. Returns how many are newly open, ``None`` where the store cannot tell.
+        detail, place and origin, and without a note. Returns how many are newly open, ``None`` where the store cannot
+        tell.
         """
 
     @abstractmethod
@@ -200,8 +201,13 @@ class QuarantineStore(ABC):
         """The records whose id begins so, settled ones included, by id: at most two, which tells whether it is one."""
 
     @abstractmethod
-    def settle(self, id: str, outcome: Outcome, at: int) -> None:
-        """Mark a record as settled, at this instant. Settling twice keeps the first; an unknown id changes nothing."""
+    def settle(self, id: str, outcome: Outcome, at: int, note: str | None = None) -> None:
+        """Mark a record as settled, at this instant. Settling twice keeps the first; an unknown id changes nothing.
+
+        The note says why a person dropped the message; it is kept where the outcome is ``DROPPED``, and else passed
+        over. One beyond the limit is a :class:`~timeline.errors.StoreError` before anything is stored
+        (:func:`timeline.drivers.limits.kept_note`).
+        """
 
 
 class CheckedStore(ABC):

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from timeline import clock
+from timeline.drivers.codec import encode
 from timeline.errors import StoreError
-from timeline.model import Event, Resource
+from timeline.model import Event, Outcome, Resource
 from timeline.model.limits import BODY_BYTES, ID_BYTES, NAME_BYTES
+from timeline.model.quarantine import NOTE_BYTES
 
 _SURELY_SHORT_ID, _SURELY_SHORT_NAME = ID_BYTES // 4, NAME_BYTES // 4  # whatever the characters
 
@@ -42,6 +44,19 @@ def within_limits(events: Iterable[Event]) -> list[Event]:
         if len(event.body.data) > BODY_BYTES:
             raise _refused(event, f"its body has {len(event.body.data)} bytes; at most {BODY_BYTES} are stored")
     return given
+
+
+def kept_note(outcome: Outcome, note: str | None) -> str | None:
+    """What is kept of a note: the note of what is dropped, and of all else none.
+
+    Raises :class:`~timeline.errors.StoreError` for one that is too long.
+    """
+    if note is None or outcome is not Outcome.DROPPED:
+        return None
+    length = len(encode(note))
+    if length > NOTE_BYTES:
+        raise StoreError(f"the note has {length} bytes; at most {NOTE_BYTES} are stored; nothing was settled")
+    return note
 
 
 def _check_id(event: Event, what: str, text: str) -> None:

@@ -14,12 +14,15 @@ from threading import Lock
 import msgspec
 
 from timeline.drivers.contract import Appended, Damage, Driver, Problem, Summary
-from timeline.drivers.limits import within_limits
+from timeline.drivers.limits import kept_note, within_limits
 from timeline.errors import StoreError, StoreUrlError
 from timeline.model import LIFE_BOUNDS, Event, Outcome, Phase, Quarantined, Resource, Scope, limits, order
 
 Key = tuple[int, int, bytes]
 """Of the events of one resource: occurred_at, phase, digest of the body."""
+
+_OPEN: dict[str, None] = {"outcome": None, "settled_at": None, "note": None}
+"""What tells a record that is not settled."""
 
 
 def open(url: str) -> MemoryDriver:
@@ -152,15 +155,15 @@ class MemoryDriver(Driver):
             for record in given:
                 known = self._memory.quarantine.get(record.id)
                 if known is None:
-                    self._memory.quarantine[record.id] = msgspec.structs.replace(record, outcome=None, settled_at=None)
+                    self._memory.quarantine[record.id] = msgspec.structs.replace(record, **_OPEN)
                 elif known.outcome is not None:
                     self._memory.quarantine[record.id] = msgspec.structs.replace(
                         known,
                         reason=record.reason,
                         detail=record.detail,
                         origin=record.origin,
-                        outcome=None,
-                        settled_at=None,
+                        place=record.place,
+                        **_OPEN,
                     )
                 else:
                     continue
@@ -202,11 +205,12 @@ class MemoryDriver(Driver):
             found = sorted(name for name in self._memory.quarantine if name.startswith(id))
             return [self._memory.quarantine[name] for name in found[:2]]
 
-    def settle(self, id: str, outcome: Outcome, at: int) -> None:
+    def settle(self, id: str, outcome: Outcome, at: int, note: str | None = None) -> None:
+        settled = {"outcome": outcome, "settled_at": at, "note": kept_note(outcome, note)}
         with self._memory.lock:
             record = self._memory.quarantine.get(id)
             if record is not None and record.outcome is None:
-                self._memory.quarantine[id] = msgspec.structs.replace(record, outcome=outcome, settled_at=at)
+                self._memory.quarantine[id] = msgspec.structs.replace(record, **settled)
 
 
 def _last_per_body(events: Sequence[Event]) -> Sequence[Event]:

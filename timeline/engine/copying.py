@@ -150,7 +150,7 @@ def _copy_records(source: Driver, target: Driver) -> int:
         target.put(batch)
         for record in batch:
             if record.outcome is not None and record.settled_at is not None:
-                target.settle(record.id, record.outcome, record.settled_at)
+                target.settle(record.id, record.outcome, record.settled_at, record.note)
         copied += len(batch)
     return copied
 

@@ -8,10 +8,14 @@ from timeline import clock
 from timeline.drivers.conformance.history import event
 from timeline.drivers.conformance.identity import TEXTS
 from timeline.drivers.conformance.store import OnAStore
+from timeline.errors import StoreError
 from timeline.model import Outcome, Quarantined, limits
+from timeline.model.quarantine import NOTE_BYTES
 
 
-def record(id: str, at: int = 0, *, reason: str = "not-json", origin: str = "feed:1") -> Quarantined:
+def record(
+    id: str, at: int = 0, *, reason: str = "not-json", origin: str = "feed:1", place: str | None = "byte 1"
+) -> Quarantined:
     """A record in quarantine."""
     return Quarantined(
         id=id,
@@ -23,6 +27,7 @@ def record(id: str, at: int = 0, *, reason: str = "not-json", origin: str = "fee
         message_id=None,
         size=1,
         data=b"{",
+        place=place,
     )
 
 
@@ -63,9 +68,58 @@ class Quarantining(OnAStore):
         with self.driver() as driver:
             driver.put([record("aa", 1)])
             driver.settle("aa", Outcome.OUT_OF_SCOPE, 9)
-            again = record("aa", 20, reason="no-time", origin="feed:2")
+            again = record("aa", 20, reason="no-time", origin="feed:2", place="timestamp")
             assert driver.put([again, record("aa", 30, reason="later")]) in (1, None)
             assert list(driver.list()) == [msgspec.structs.replace(again, received_at=1)]
+
+    def test_a_dropped_record_tells_why(self) -> None:
+        with self.two_drivers() as (driver, other):
+            driver.put([record("aa"), record("bb"), record("cc")])
+            driver.settle("aa", Outcome.DROPPED, 9, "a test of the vendor")
+            driver.settle("bb", Outcome.DROPPED, 10)
+            dropped = msgspec.structs.replace(
+                record("aa"), outcome=Outcome.DROPPED, settled_at=9, note="a test of the vendor"
+            )
+            untold = msgspec.structs.replace(record("bb"), outcome=Outcome.DROPPED, settled_at=10)
+            assert list(other.list(settled=True)) == [dropped, untold, record("cc")]
+            driver.settle("aa", Outcome.DROPPED, 11, "for another reason")
+            driver.settle("aa", Outcome.STORED, 11)
+            driver.settle("bb", Outcome.DROPPED, 11, "too late")
+            assert list(other.find("aa")) == [dropped]
+            assert list(other.find("bb")) == [untold]
+
+    def test_a_note_is_kept_of_what_is_dropped_alone(self) -> None:
+        with self.driver() as driver:
+            driver.put([record("aa"), record("bb")])
+            driver.settle("aa", Outcome.STORED, 9, "a note")
+            driver.settle("bb", Outcome.OUT_OF_SCOPE, 9, "a note" * NOTE_BYTES)
+            assert [one.note for one in driver.list(settled=True)] == [None, None]
+
+    def test_the_note_of_a_dropped_record_that_comes_again_is_gone(self) -> None:
+        with self.driver() as driver:
+            driver.put([record("aa")])
+            driver.settle("aa", Outcome.DROPPED, 9, "a test of the vendor")
+            assert driver.put([record("aa")]) in (1, None)
+            assert list(driver.list()) == [record("aa")]
+            driver.settle("aa", Outcome.DROPPED, 10)
+            assert driver.find("aa")[0].note is None
+
+    def test_a_note_is_any_text_up_to_its_limit(self) -> None:
+        longest = "ä" * (NOTE_BYTES // 2)
+        notes = ["", *TEXTS, longest]
+        with self.driver() as driver:
+            driver.put([record(f"{at:04}", at) for at in range(len(notes) + 1)])
+            for at, note in enumerate(notes):
+                driver.settle(f"{at:04}", Outcome.DROPPED, 9, note)
+            assert [one.note for one in driver.list(settled=True)][:-1] == notes
+            last = f"{len(notes):04}"
+            try:
+                driver.settle(last, Outcome.DROPPED, 9, longest + "!")
+            except StoreError:
+                pass
+            else:
+                raise AssertionError("a note beyond the limit was taken")
+            assert [one.id for one in driver.list()] == [last]
 
     def test_records_are_found_by_the_beginning_of_their_id(self) -> None:
         with self.driver() as driver:
@@ -91,6 +145,7 @@ class Quarantining(OnAStore):
                 message_id=text,
                 size=2**40,
                 data=bytes_of_all[at:],
+                place=text,
             )
             for at, (text, received_at) in enumerate(zip(TEXTS, [clock.MIN, clock.MAX] * len(TEXTS), strict=False))
         ]

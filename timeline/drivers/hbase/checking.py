@@ -65,7 +65,7 @@ from timeline.drivers.hbase.schema import (
     change_number,
 )
 from timeline.errors import StoreCorrupt
-from timeline.model import LIFE_BOUNDS, Body, Phase, Resource
+from timeline.model import LIFE_BOUNDS, Body, Outcome, Phase, Resource
 
 _MOST = 1_000
 """Problems of one kind that are told."""
@@ -170,6 +170,8 @@ class Checking:
                 _in_range(record.received_at)
                 if record.settled_at is not None:
                     _in_range(record.settled_at)
+                if record.note is not None and record.outcome is not Outcome.DROPPED:
+                    raise ValueError("it has a note and was not dropped")
             except _UNREADABLE as error:
                 yield self._damaged(META, row, f"is that of a quarantine record that cannot be read ({error})")
                 continue

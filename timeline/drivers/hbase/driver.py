@@ -89,5 +89,5 @@ class HbaseDriver(Driver):
     def find(self, id: str) -> Sequence[Quarantined]:
         return self._quarantine.find(id)
 
-    def settle(self, id: str, outcome: Outcome, at: int) -> None:
-        self._quarantine.settle(id, outcome, at)
+    def settle(self, id: str, outcome: Outcome, at: int, note: str | None = None) -> None:
+        self._quarantine.settle(id, outcome, at, note)

@@ -16,6 +16,7 @@ from timeline.drivers.hbase.codec import decode, encode, read_since_first, since
 from timeline.drivers.hbase.connections import Connections
 from timeline.drivers.hbase.gateway import Cells, Gateway
 from timeline.drivers.hbase.schema import AGE, BODY, META, ONCE, QUARANTINE_BY_AGE, QUARANTINE_BY_ID, ROW
+from timeline.drivers.limits import kept_note
 from timeline.errors import StoreBusy, StoreCorrupt
 from timeline.model import Outcome, Quarantined
 
@@ -41,6 +42,9 @@ class _Kept(msgspec.Struct, array_like=True):
     size: int
     outcome: bytes | None = None
     settled_at: int | None = None
+    # what comes now is not in a row from before revision 0002
+    place: bytes | None = None
+    note: bytes | None = None
 
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -87,9 +91,10 @@ class Quarantine:
                 break
         return found
 
-    def settle(self, id: str, outcome: Outcome, at: int) -> None:
+    def settle(self, id: str, outcome: Outcome, at: int, note: str | None) -> None:
         """As :meth:`timeline.drivers.contract.QuarantineStore.settle`."""
-        self._connections.ask(lambda gateway: self._settle(gateway, id, outcome, at))
+        kept = _encoded(kept_note(outcome, note))
+        self._connections.ask(lambda gateway: self._settle(gateway, id, outcome, at, kept))
 
     def open_reasons(self) -> Iterator[str]:
         """The reason of each open record."""
@@ -115,9 +120,10 @@ class Quarantine:
                     detail=encode(record.detail),
                     origin=encode(record.origin),
                     received_at=read_since_first(age),
-                    event_type=None if record.event_type is None else encode(record.event_type),
-                    message_id=None if record.message_id is None else encode(record.message_id),
+                    event_type=_encoded(record.event_type),
+                    message_id=_encoded(record.message_id),
                     size=record.size,
+                    place=_encoded(record.place),
                 )
                 gateway.put(META, [(place, [(BODY, record.data)])], ONCE)
             elif stored.startswith(_OPEN):
@@ -125,12 +131,13 @@ class Quarantine:
             else:
                 kept = _unpack(stored[1:])
                 kept.reason, kept.detail, kept.origin = map(encode, (record.reason, record.detail, record.origin))
-                kept.outcome = kept.settled_at = None
+                kept.place = _encoded(record.place)
+                kept.outcome = kept.settled_at = kept.note = None
             if gateway.swap(META, place, ROW, stored, _OPEN + _pack(kept)):
                 return
         raise self._in_the_way(record.id)
 
-    def _settle(self, gateway: Gateway, id: str, outcome: Outcome, at: int) -> None:
+    def _settle(self, gateway: Gateway, id: str, outcome: Outcome, at: int, note: bytes | None) -> None:
         pointer = QUARANTINE_BY_ID + encode(id)
         known = gateway.rows(META, [pointer]).get(pointer)
         if known is None:
@@ -141,7 +148,7 @@ class Quarantine:
             if stored is None or stored.startswith(_SETTLED):
                 return
             kept = _unpack(stored[1:])
-            kept.outcome, kept.settled_at = encode(outcome), at
+            kept.outcome, kept.settled_at, kept.note = encode(outcome), at, note
             if gateway.swap(META, place, ROW, stored, _SETTLED + _pack(kept)):
                 return
         raise self._in_the_way(id)
@@ -196,10 +203,20 @@ def record_of(cells: Cells) -> Quarantined:
         detail=decode(kept.detail),
         origin=decode(kept.origin),
         received_at=kept.received_at,
-        event_type=None if kept.event_type is None else decode(kept.event_type),
-        message_id=None if kept.message_id is None else decode(kept.message_id),
+        event_type=_decoded(kept.event_type),
+        message_id=_decoded(kept.message_id),
         size=kept.size,
         data=cells[BODY],
         outcome=None if kept.outcome is None else Outcome(decode(kept.outcome)),
         settled_at=kept.settled_at,
+        place=_decoded(kept.place),
+        note=_decoded(kept.note),
     )
+
+
+def _encoded(text: str | None) -> bytes | None:
+    return None if text is None else encode(text)
+
+
+def _decoded(data: bytes | None) -> str | None:
+    return None if data is None else decode(data)

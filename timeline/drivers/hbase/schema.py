@@ -36,7 +36,7 @@ from timeline.drivers.hbase.gateway import Gateway
 from timeline.drivers.hbase.url import HbaseUrl
 from timeline.errors import StoreBusy, StoreForeign, StoreNotFound, StoreOutdated, StoreTooNew
 
-REVISION = "0001"
+REVISION = "0002"
 
 EVENTS, BODIES, META = TABLES = ("events", "bodies", "meta")
 
@@ -86,9 +86,12 @@ def prepare(url: HbaseUrl, translated: Translated) -> None:
         try:
             if META in _check_families(gateway, url):
                 _wait_for(gateway, url, META)
-                if _stored_revision(gateway, url) is not None:
+                stored = _stored_revision(gateway, url)
+                if stored is not None:
                     if len(_check_families(gateway, url)) < len(TABLES):
                         raise StoreForeign(_foreign(url, "tables of ours are missing"))
+                    if stored < REVISION:  # a row of an older revision says less, and is read as it is
+                        gateway.swap(META, SCHEMA, ROW, stored.encode(), REVISION.encode())
                     check(gateway, url)
                     return
             with ThreadPoolExecutor(len(TABLES)) as pool:  # each takes its second

@@ -18,7 +18,7 @@ from timeline.drivers.mongodb.codec import read_message_id, read_text
 from timeline.drivers.mongodb.connection import Connection
 from timeline.drivers.mongodb.quarantine import record_of
 from timeline.drivers.mongodb.schema import Document
-from timeline.model import LIFE_BOUNDS, Phase, Resource
+from timeline.model import LIFE_BOUNDS, Outcome, Phase, Resource
 
 _MOST = 1_000
 """Problems of one kind that are told."""
@@ -113,6 +113,8 @@ class Checking:
                 yield _damaged("quarantine", document, "its times are not within the years 1 to 9999")
             elif (record.outcome is None) != (record.settled_at is None):
                 yield _damaged("quarantine", document, "it is settled without a time, or has a time without being so")
+            elif record.note is not None and record.outcome is not Outcome.DROPPED:
+                yield _damaged("quarantine", document, "it has a note and was not dropped")
 
     def _all(self, collection: str, number: int = _DOCUMENTS) -> Iterator[Document]:
         return iter(self._connection[collection].find({}, sort=[("_id", 1)], batch_size=number))

@@ -114,11 +114,11 @@ class MongodbDriver(Driver):
         with self._connection.translated:
             return self._quarantine.find(id)
 
-    def settle(self, id: str, outcome: Outcome, at: int) -> None:
+    def settle(self, id: str, outcome: Outcome, at: int, note: str | None = None) -> None:
         try:
-            self._translated(lambda: self._quarantine.settle(id, outcome, at))
+            self._translated(lambda: self._quarantine.settle(id, outcome, at, note))
         except ConnectionLost:
-            self._translated(lambda: self._quarantine.settle(id, outcome, at))
+            self._translated(lambda: self._quarantine.settle(id, outcome, at, note))
 
     def _store(self, batch: Batch) -> tuple[int, int] | None:
         """How many events and bodies of a batch are new; ``None`` where a lost connection has left that unknown."""

@@ -9,8 +9,9 @@ from bson.binary import Binary
 from bson.int64 import Int64
 from pymongo import UpdateOne
 
+from timeline.drivers.limits import kept_note
 from timeline.drivers.mongodb import keys
-from timeline.drivers.mongodb.codec import read_text, text, time
+from timeline.drivers.mongodb.codec import Text, read_text, text, time
 from timeline.drivers.mongodb.connection import Connection
 from timeline.drivers.mongodb.inserting import insert_missing
 from timeline.drivers.mongodb.schema import Document
@@ -56,9 +57,10 @@ class Quarantine:
         """As :meth:`timeline.drivers.contract.QuarantineStore.find`."""
         return self._found({"_id": keys.beginning(id)}, [("_id", 1)], 2)
 
-    def settle(self, id: str, outcome: Outcome, at: int) -> None:
+    def settle(self, id: str, outcome: Outcome, at: int, note: str | None) -> None:
         """As :meth:`timeline.drivers.contract.QuarantineStore.settle`."""
-        settled = {"settled": True, "outcome": str(outcome), "settled_at": time(at)}
+        kept = kept_note(outcome, note)
+        settled = {"settled": True, "outcome": str(outcome), "settled_at": time(at), "note": _text(kept)}
         self._connection["quarantine"].update_one({"_id": keys.spell(id), "settled": False}, {"$set": settled})
 
     def _put(self, records: Sequence[Quarantined]) -> int:
@@ -88,8 +90,9 @@ def _by_bytes(records: Iterable[Quarantined]) -> Iterator[Sequence[Quarantined]]
 
 
 def _reopening(document: Document) -> UpdateOne:
-    opened: Document = {name: document[name] for name in ("reason", "detail", "origin", "settled")}
-    return UpdateOne({"_id": document["_id"], "settled": True}, {"$set": {**opened, "outcome": "", "settled_at": None}})
+    opened: Document = {name: document[name] for name in ("reason", "detail", "origin", "place", "settled")}
+    closed: Document = {"outcome": "", "settled_at": None, "note": None}
+    return UpdateOne({"_id": document["_id"], "settled": True}, {"$set": {**opened, **closed}})
 
 
 def _document(record: Quarantined) -> Document:
@@ -99,13 +102,15 @@ def _document(record: Quarantined) -> Document:
         "detail": text(record.detail),
         "origin": text(record.origin),
         "received_at": time(record.received_at),
-        "event_type": None if record.event_type is None else text(record.event_type),
-        "message_id": None if record.message_id is None else text(record.message_id),
+        "event_type": _text(record.event_type),
+        "message_id": _text(record.message_id),
         "size": Int64(record.size),
         "data": Binary(record.data),
         "settled": False,
         "outcome": "",
         "settled_at": None,
+        "place": _text(record.place),
+        "note": None,
     }
 
 
@@ -117,7 +122,6 @@ def record_of(document: Document) -> Quarantined:
 
 
 def _read(document: Document) -> Quarantined:
-    event_type, message_id = document["event_type"], document["message_id"]
     settled_at: Any = document["settled_at"]
     return Quarantined(
         id=keys.read(document["_id"]),
@@ -125,10 +129,21 @@ def _read(document: Document) -> Quarantined:
         detail=read_text(document["detail"]),
         origin=read_text(document["origin"]),
         received_at=int(document["received_at"]),
-        event_type=None if event_type is None else read_text(event_type),
-        message_id=None if message_id is None else read_text(message_id),
+        event_type=_read_text(document["event_type"]),
+        message_id=_read_text(document["message_id"]),
         size=int(document["size"]),
         data=bytes(document["data"]),
         outcome=Outcome(document["outcome"]) if document["settled"] else None,
         settled_at=None if settled_at is None else int(settled_at),
+        # neither is in a document from before revision 0002
+        place=_read_text(document.get("place")),
+        note=_read_text(document.get("note")),
     )
+
+
+def _text(given: str | None) -> Text | None:
+    return None if given is None else text(given)
+
+
+def _read_text(stored: Text | None) -> str | None:
+    return None if stored is None else read_text(stored)

@@ -24,7 +24,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 from timeline.drivers.mongodb.url import MongodbUrl
 from timeline.errors import StoreForeign, StoreNotFound, StoreOutdated, StoreTooNew
 
-REVISION = "0001"
+REVISION = "0002"
 
 Document = dict[str, Any]
 
@@ -88,6 +88,9 @@ class Schema:
         if database["changes"].find_one({}, {"_id": 1}) is None:
             with suppress(DuplicateKeyError):  # of who does it at the same time
                 database["changes"].insert_one({"_id": Int64(0), "mark": token_hex(8), "resources": []})
+        # a document of an older revision says less, and is read as it is
+        older: Document = {"_id": _OURS, "revision": {"$lt": REVISION}}
+        database["schema"].update_one(older, {"$set": {"revision": REVISION}})
         database["schema"].update_one({"_id": _OURS, "made": False}, {"$set": {"made": True}})
 
     def revision(self, database: Database[Document]) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.sql import ClauseElement
 
 from timeline import clock
-from timeline.drivers.codec import decode, pack_message_id, unpack_message_id
+from timeline.drivers.codec import decode, encode, pack_message_id, unpack_message_id
 from timeline.drivers.contract import Damage, Problem
 from timeline.drivers.sql.connections import Connections
 from timeline.drivers.sql.database import Database
@@ -37,6 +37,7 @@ _OWN_CHECKS = {"sqlite": f"PRAGMA integrity_check({_MOST})"}
 _PHASES = frozenset(int(phase) for phase in Phase)
 _BOUNDS = sorted(int(phase) for phase in LIFE_BOUNDS)
 _OUTCOMES = frozenset(str(outcome) for outcome in Outcome)
+_DROPPED = encode(Outcome.DROPPED)
 _RESOURCE = (resource.c.type, resource.c.source, resource.c.name)
 
 
@@ -174,16 +175,20 @@ class Checking:
             quarantine.c.event_type,
             quarantine.c.message_id,
             quarantine.c.outcome,
+            quarantine.c.place,
+            quarantine.c.note,
         )
         for row in self._all(select(*texts, quarantine.c.received_at, quarantine.c.settled_at)):
-            outcome, received_at, settled_at = row[6:]
+            outcome, _, note, received_at, settled_at = row[6:]
             odd = []
-            if not all(each is None or _readable(decode, each) for each in row[:7]):
+            if not all(each is None or _readable(decode, each) for each in row[:9]):
                 odd.append("a text is not in UTF-8")
             elif outcome is not None and decode(outcome) not in _OUTCOMES:
                 odd.append(f"the outcome {decode(outcome)!r} is none")
             if (outcome is None) != (settled_at is None):
                 odd.append("it is settled by half")
+            if note is not None and outcome != _DROPPED:
+                odd.append("it has a note and was not dropped")
             if not _in_range(received_at) or not (settled_at is None or _in_range(settled_at)):
                 odd.append("a time is not between the years 1 and 9999")
             if odd:

@@ -128,11 +128,11 @@ class SqlDriver(Driver):
         with self._database.translated():
             return self._quarantine.find(id)
 
-    def settle(self, id: str, outcome: Outcome, at: int) -> None:
+    def settle(self, id: str, outcome: Outcome, at: int, note: str | None = None) -> None:
         try:
-            self._written(lambda: self._quarantine.settle(id, outcome, at))
+            self._written(lambda: self._quarantine.settle(id, outcome, at, note))
         except ConnectionLost:
-            self._written(lambda: self._quarantine.settle(id, outcome, at))
+            self._written(lambda: self._quarantine.settle(id, outcome, at, note))
 
     def _written(self, write: Callable[[], T]) -> T:
         """What a transaction gives back, begun again for as long as it is others who are in the way.

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, select, update
 
 from timeline.drivers.codec import decode, encode
+from timeline.drivers.limits import kept_note
 from timeline.drivers.sql.connections import Connections
 from timeline.drivers.sql.database import Database
 from timeline.drivers.sql.schema import quarantine
@@ -30,10 +31,10 @@ class Quarantine:
         of_id = update(quarantine).where(quarantine.c.id == bindparam("record"))
         self._insert = database.inserting(quarantine, [quarantine.c.id])
         reopened: dict[str, Any] = {
-            name: bindparam(name) for name in ("reason", "detail", "origin", "outcome", "settled_at")
+            name: bindparam(name) for name in ("reason", "detail", "origin", "outcome", "settled_at", "place", "note")
         }
         self._reopen = Statement(of_id.where(quarantine.c.outcome.is_not(None)).values(reopened), self._dialect)
-        settled: dict[str, Any] = {name: bindparam(name) for name in ("outcome", "settled_at")}
+        settled: dict[str, Any] = {name: bindparam(name) for name in ("outcome", "settled_at", "note")}
         self._settle = Statement(of_id.where(quarantine.c.outcome.is_(None)).values(settled), self._dialect)
 
     def put(self, records: Sequence[Quarantined]) -> int:
@@ -62,10 +63,11 @@ class Quarantine:
         found = select(quarantine).where(quarantine.c.id >= first, quarantine.c.id < first + _BEYOND)
         return self._records(found.order_by(quarantine.c.id).limit(2))
 
-    def settle(self, id: str, outcome: Outcome, at: int) -> None:
+    def settle(self, id: str, outcome: Outcome, at: int, note: str | None) -> None:
         """As :meth:`timeline.drivers.contract.QuarantineStore.settle`."""
+        settled = {"outcome": encode(outcome), "settled_at": at, "note": _encoded(kept_note(outcome, note))}
         with self._connections.writing() as cursor:
-            self._settle.run(cursor, {"record": encode(id), "outcome": encode(outcome), "settled_at": at})
+            self._settle.run(cursor, {"record": encode(id), **settled})
 
     def _records(self, query: Select[Any]) -> Sequence[Quarantined]:
         with self._connections.reading() as cursor:
@@ -82,30 +84,42 @@ def _row(record: Quarantined) -> dict[str, Any]:
         "detail": encode(record.detail),
         "origin": encode(record.origin),
         "received_at": record.received_at,
-        "event_type": None if record.event_type is None else encode(record.event_type),
-        "message_id": None if record.message_id is None else encode(record.message_id),
+        "event_type": _encoded(record.event_type),
+        "message_id": _encoded(record.message_id),
         "size": record.size,
         "data": record.data,
         "outcome": None,
         "settled_at": None,
+        "place": _encoded(record.place),
+        "note": None,
     }
 
 
 def _record(row: Sequence[Any]) -> Quarantined:
-    id, reason, detail, origin, received_at, event_type, message_id, size, data, outcome, settled_at = row
+    id, reason, detail, origin, received_at, event_type, message_id, size, data, outcome, settled_at, place, note = row
     return Quarantined(
         id=decode(id),
         reason=decode(reason),
         detail=decode(detail),
         origin=decode(origin),
         received_at=received_at,
-        event_type=None if event_type is None else decode(event_type),
-        message_id=None if message_id is None else decode(message_id),
+        event_type=_decoded(event_type),
+        message_id=_decoded(message_id),
         size=size,
         data=data,
         outcome=None if outcome is None else _outcome(decode(outcome)),
         settled_at=settled_at,
+        place=_decoded(place),
+        note=_decoded(note),
     )
+
+
+def _encoded(text: str | None) -> bytes | None:
+    return None if text is None else encode(text)
+
+
+def _decoded(data: bytes | None) -> str | None:
+    return None if data is None else decode(data)
 
 
 def _outcome(name: str) -> Outcome:

@@ -22,8 +22,9 @@ from sqlalchemy.dialects.mysql import LONGBLOB, VARBINARY
 from sqlalchemy.types import TypeEngine
 
 from timeline.model import limits
+from timeline.model.quarantine import NOTE_BYTES
 
-REVISION = "0002"
+REVISION = "0003"
 """The revision of the schema that this program reads and writes."""
 
 metadata = MetaData()
@@ -148,5 +149,7 @@ quarantine = Table(
     Column("data", _LONG, nullable=False),
     Column("outcome", _ID),
     Column("settled_at", BigInteger),
+    Column("place", _LONG),
+    Column("note", _short(NOTE_BYTES)),
     Index("quarantine_age", "received_at", "id"),
 )
