@@ -63,6 +63,17 @@ class Consumer:
         counts: dict[str, Any] = json.loads(self._out)
         return counts
 
+    def until(self, condition: Callable[[], bool], within: float = 60.0, what: str = "what was waited for") -> None:
+        """Return when this holds; fail where it does not come to that, and at once where this process has ended."""
+
+        def held() -> bool:
+            if self.process.poll() is not None:
+                self._collect()
+                raise AssertionError(f"{what} did not come: the consumer has ended: {self.said}")
+            return condition()
+
+        until(held, within, what)
+
     def _collect(self, within: float = 60.0) -> None:
         if self.process.stdout is not None and not self.process.stdout.closed:
             out, error = self.process.communicate(timeout=within)

@@ -14,7 +14,7 @@ from simulator import Fleet
 from tests.drivers.processes import Child
 from tests.faults.amounts import amount
 from tests.faults.checking import assert_right, check
-from tests.faults.consuming import Consumer, until
+from tests.faults.consuming import Consumer
 from tests.faults.killing import POINTS, Death, consume
 from tests.faults.publishing import Publisher, waiting
 from tests.servers import place
@@ -96,7 +96,7 @@ def test_consumers_killed_at_random_moments(bus: str, store: str) -> None:
         jitter = rng.uniform(0, 0.01)
         where = f"kill {turn}, with {left} messages left, after {jitter:.4f} s"
         with Consumer(bus, store, "--batch", "5", "--prefetch", "20") as consumer:
-            until(lambda left=left: waiting(bus) <= left, what=f"the moment of {where}")
+            consumer.until(lambda left=left: waiting(bus) <= left, what=f"the moment of {where}")
             assert not Process.of(consumer.process.pid).has_ended(within=jitter), consumer.said
             consumer.kill()
             assert consumer.process.returncode == -signal.SIGKILL, where

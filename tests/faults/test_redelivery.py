@@ -14,7 +14,7 @@ import timeline
 from tests import histories
 from tests.faults.amounts import amount
 from tests.faults.checking import assert_right
-from tests.faults.consuming import Consumer, drained, until, until_empty
+from tests.faults.consuming import Consumer, drained, until_empty
 from tests.faults.publishing import Publisher
 from tests.faults.unruly import Unruly
 from tests.histories import equal, random_history
@@ -140,7 +140,8 @@ def test_eight_processes_share_the_messages_about_one_resource() -> None:
         publisher = Publisher(bus)
         words = ("--batch", "50", "--prefetch", "200")
         many = [stack.enter_context(Consumer(bus, store, *words)) for _ in range(PROCESSES)]
-        until(lambda: subscribed(bus) == PROCESSES, what="a subscription of each")
+        for consumer in many:
+            consumer.until(lambda: subscribed(bus) == PROCESSES, what="a subscription of each")
         publisher.publish(sent)
         publisher.close()
         until_empty(bus, within=amount(120))

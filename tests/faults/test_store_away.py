@@ -63,7 +63,7 @@ def survives(bus: str, store: str, *faults: Callable[[Consumer, Numbers], None])
     with Consumer(bus, store, *SLOWLY, *numbers.words) as consumer:
         for turn, fault in enumerate(faults):
             left = len(MESSAGES) - turn * len(MESSAGES) // (len(faults) + 1) - rng.randrange(20, PART)
-            until(lambda left=left: waiting(bus) < left, what=f"work before fault {turn}")
+            consumer.until(lambda left=left: waiting(bus) < left, what=f"work before fault {turn}")
             assert waiting(bus), "all was done before the fault"
             fault(consumer, numbers)
         until_empty(bus, within=amount(60))
