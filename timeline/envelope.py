@@ -7,6 +7,9 @@ twice (a JSON text that holds the message). Within, it is flat or in the view of
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -16,6 +19,12 @@ from timeline.model import Notification, limits
 
 _decode = msgspec.json.Decoder().decode
 _SURELY_SHORT = limits.ID_BYTES // 4
+_MOST_DIGITS = 4_300
+_AROUND = 40
+"""Bytes that are shown before and after the one at fault."""
+_TOLD_BYTE = re.compile(r"\(byte ([0-9]+)\)\Z")
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]|-?[0-9][0-9.eE+-]*+', re.DOTALL)
+"""What is looked at where JSON is well-formed: a string, a bracket, a number."""
 
 
 def read(data: bytes) -> Notification:
@@ -27,14 +36,14 @@ def read(data: bytes) -> Notification:
     """
     message = _value(data)
     if type(message) is str:
-        message = _value(message.encode())
+        message = _value(message.encode(), "the text within, ")
     if type(message) is dict and ("oslo.version" in message or "oslo.message" in message):
         message = _unwrapped(message)
     if type(message) is not dict:
         raise NotificationError("not-a-notification", f"a JSON object is expected, not {kind_of(message)}")
     event_type = message.get("event_type")
     if type(event_type) is not str or not event_type:
-        raise NotificationError("no-event-type", "event_type is missing, empty or no text")
+        raise NotificationError("no-event-type", "event_type is missing, empty or no text", "event_type")
     message_id, timestamp = message.get("message_id"), message.get("timestamp")
     if message_id is None or timestamp is None:
         metadata = message.get("metadata")
@@ -46,10 +55,32 @@ def read(data: bytes) -> Notification:
         message_id = str(message_id) if type(message_id) is int else None
     # a character takes four bytes at most
     if len(event_type) > _SURELY_SHORT and len(event_type.encode()) > limits.ID_BYTES:
-        raise NotificationError("event-type-too-long", f"event_type is longer than {limits.ID_BYTES} bytes")
+        detail = f"event_type is longer than {limits.ID_BYTES} bytes"
+        raise NotificationError("event-type-too-long", detail, "event_type")
     if message_id is not None and len(message_id) > _SURELY_SHORT and len(message_id.encode()) > limits.ID_BYTES:
-        raise NotificationError("message-id-too-long", f"message_id is longer than {limits.ID_BYTES} bytes")
+        detail = f"message_id is longer than {limits.ID_BYTES} bytes"
+        where = "message_id" if message.get("message_id") is not None else "metadata.message_id"
+        raise NotificationError("message-id-too-long", detail, where)
     return Notification(event_type, message_id, timestamp, message.get("payload"), message)
+
+
+def text_around(data: bytes, reason: str) -> str | None:
+    """What stands around the byte for which a message cannot be read; ``>>>`` stands before that byte.
+
+    ``None`` where it can be read, or cannot for another reason, or no byte is at fault.
+    """
+    try:
+        read(data)
+    except _AtByte as error:
+        if error.reason == reason:
+            before = error.data[max(0, error.byte - _AROUND) : error.byte]
+            after = error.data[error.byte : error.byte + _AROUND]
+            left, right = error.byte > _AROUND, error.byte + _AROUND < len(error.data)
+            shown = f"{_text(before)}>>>{_text(after)}"
+            return f"{'...' if left else ''}{shown}{'...' if right else ''}"
+    except NotificationError:
+        pass
+    return None
 
 
 def kind_of(value: Any) -> str:
@@ -65,31 +96,76 @@ def kind_of(value: Any) -> str:
     return "a list" if isinstance(value, list) else "a map"
 
 
-def _value(data: bytes) -> Any:
+class _AtByte(NotificationError):
+    """A message that one byte of it, or of a text in it, makes unreadable."""
+
+    def __init__(self, reason: str, detail: str, data: bytes, byte: int, within: str) -> None:
+        super().__init__(reason, detail, f"{within}byte {byte:,}")
+        self.data = data
+        self.byte = byte
+
+
+def _value(data: bytes, within: str = "") -> Any:
+    """The value of a JSON text; ``within`` says in what it stands, if that is not the message itself."""
     try:
         value = _decode(data)
     except RecursionError:
-        raise NotificationError("too-deep", f"nested deeper than {limits.NESTING} levels") from None
+        raise _too_deep(data, within) from None
     except UnicodeDecodeError as error:
-        raise NotificationError("not-utf8", f"byte {error.start} of a text is not UTF-8") from None
+        raise _unreadable(data, error, within) from None
     except msgspec.ValidationError:
         # of what is read without a type, only a number can be JSON and yet be no value
         expected = "a whole number has 4,300 digits at most, any other is at most 1.8e308"
-        raise NotificationError("number-too-large", f"a number is too large: {expected}") from None
+        byte = _first(data, lambda token, level: token[:1] in b"-0123456789" and _is_too_large(token))
+        raise _AtByte("number-too-large", f"a number is too large: {expected}", data, byte, within) from None
     except msgspec.MsgspecError as error:
-        raise _unreadable(data, error) from None
+        raise _unreadable(data, error, within) from None
     # brackets are counted before levels: few messages have as many
     if data.count(b"{") + data.count(b"[") > limits.NESTING and _nesting(value) > limits.NESTING:
-        raise NotificationError("too-deep", f"nested deeper than {limits.NESTING} levels")
+        raise _too_deep(data, within)
     return value
 
 
-def _unreadable(data: bytes, error: msgspec.MsgspecError) -> NotificationError:
+def _unreadable(data: bytes, error: Exception, within: str) -> NotificationError:
     try:
         data.decode()
     except UnicodeDecodeError as undecodable:
-        return NotificationError("not-utf8", f"byte {undecodable.start} is not UTF-8")
-    return NotificationError("not-json", f"not JSON: {error}")
+        start = undecodable.start
+        return _AtByte("not-utf8", f"byte {start} is not UTF-8", data, start, within)
+    told = _TOLD_BYTE.search(str(error))
+    return _AtByte("not-json", f"not JSON: {error}", data, int(told[1]) if told else len(data), within)
+
+
+def _too_deep(data: bytes, within: str) -> NotificationError:
+    byte = _first(data, lambda token, level: level > limits.NESTING)
+    return _AtByte("too-deep", f"nested deeper than {limits.NESTING} levels", data, byte, within)
+
+
+def _first(data: bytes, is_wrong: Callable[[bytes, int], bool]) -> int:
+    """Where the first token begins that is wrong, of which the level is told too; the end if none is."""
+    level = 0
+    for token in _TOKEN.finditer(data):
+        text = token[0]
+        level += text in (b"{", b"[")
+        if is_wrong(text, level):
+            return token.start()
+        level -= text in (b"}", b"]")
+    return len(data)
+
+
+def _is_too_large(number: bytes) -> bool:
+    digits = number.removeprefix(b"-")
+    return len(digits) > _MOST_DIGITS if digits.isdigit() else math.isinf(float(number))
+
+
+def _text(data: bytes) -> str:
+    """A piece of a text, without the halves of letters at its ends."""
+    start = next((at for at, byte in enumerate(data[:4]) if byte & 0xC0 != 0x80), 0)
+    try:
+        return data[start:].decode()
+    except UnicodeDecodeError as error:
+        cut = error.start if error.reason == "unexpected end of data" else None
+        return data[start:cut].decode(errors="backslashreplace")
 
 
 def _nesting(value: Any) -> int:
@@ -107,10 +183,12 @@ def _unwrapped(wrapped: dict[str, Any]) -> Any:
     version = wrapped.get("oslo.version")
     major, _, minor = version.partition(".") if isinstance(version, str) else ("", "", "")
     if major != "2" or minor not in ("", "0"):
-        raise NotificationError("unknown-envelope", f"oslo.version is {version!r:.40}, and only 2.0 is known")
+        raise NotificationError(
+            "unknown-envelope", f"oslo.version is {version!r:.40}, and only 2.0 is known", "oslo.version"
+        )
     message = wrapped.get("oslo.message")
     if type(message) is str:
-        return _value(message.encode())
+        return _value(message.encode(), "oslo.message, ")
     if type(message) is dict:
         return message
-    raise NotificationError("unknown-envelope", "oslo.message is missing or holds no message")
+    raise NotificationError("unknown-envelope", "oslo.message is missing or holds no message", "oslo.message")

@@ -43,12 +43,16 @@ class TimeError(TimelineError, ValueError):
 
 
 class NotificationError(TimelineError):
-    """A message that cannot be read; ``reason`` is the short word that quarantine counts by."""
+    """A message that cannot be read; ``reason`` is the short word that quarantine counts by.
 
-    def __init__(self, reason: str, detail: str) -> None:
+    ``place`` is where in the message it is wrong: a path, or a byte counted from 0; ``None`` where it is no place.
+    """
+
+    def __init__(self, reason: str, detail: str, place: str | None = None) -> None:
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+        self.place = place
 
 
 class DefinitionError(TimelineError):

@@ -47,7 +47,9 @@ def by_convention(definition: Definition, event_type: str) -> Definition | None:
         return None
     if "/" in kind or len(kind.encode()) > limits.NAME_BYTES:
         expected = f"a resource type is 1 to {limits.NAME_BYTES} bytes without a slash"
-        raise NotificationError("unreadable-resource-type", f"{expected}, and the event type names {kind!r:.80}")
+        raise NotificationError(
+            "unreadable-resource-type", f"{expected}, and the event type names {kind!r:.80}", "event_type"
+        )
     defaults = (
         Trait(
             name=name,

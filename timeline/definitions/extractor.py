@@ -11,6 +11,7 @@ import msgspec
 
 from timeline import clock
 from timeline.definitions.definition import EMPTY, Definition, PhaseRule, first_value
+from timeline.definitions.paths import Path
 from timeline.definitions.plugins import MISSING
 from timeline.definitions.rows import grouped
 from timeline.definitions.traits import first_spoken
@@ -58,25 +59,31 @@ class Extractor:
         """
         message = notification.both_views() if self._needs_views else notification.message
         unreadable = 0
-        events = []
-        for item in self.items(notification, message):
-            resource = self.resource(notification, item)
-            phase, occurred_at = self.moment(notification, item)
-            fields, floating, failures = self.fields(item)
-            if failures:
-                unreadable += len(failures)
-                self._report(failures)
-            events.append(
-                Event(
-                    resource,
-                    occurred_at,
-                    phase,
-                    self._body(fields, floating),
-                    recorded_at,
-                    notification.event_type,
-                    notification.message_id,
+        events: list[Event] = []
+        items = self.items(notification, message)
+        try:
+            for item in items:
+                resource = self.resource(notification, item)
+                phase, occurred_at = self.moment(notification, item)
+                fields, floating, failures = self.fields(item)
+                if failures:
+                    unreadable += len(failures)
+                    self._report(failures)
+                events.append(
+                    Event(
+                        resource,
+                        occurred_at,
+                        phase,
+                        self._body(fields, floating),
+                        recorded_at,
+                        notification.event_type,
+                        notification.message_id,
+                    )
                 )
-            )
+        except NotificationError as error:
+            if self._rule.each and error.place is not None:
+                error.place += f" of item {len(events)}"
+            raise
         return events, unreadable
 
     def items(self, notification: Notification, message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -89,7 +96,7 @@ class Extractor:
             items = [item for value in found for item in (value if isinstance(value, list) else [value])]
             if items:
                 return [{**message, "item": item} for item in items]
-        raise self._no_resource(notification, "the list of resources")
+        raise self._no_resource(notification, "the list of resources", self._rule.each)
 
     def resource(self, notification: Notification, message: Mapping[str, Any]) -> Resource:
         """The resource that a message speaks of. Raises :class:`NotificationError`."""
@@ -102,12 +109,14 @@ class Extractor:
                 return Resource(type=rule.type, source="", id=value)
         identity = first_value(rule.id, message)
         if identity is MISSING:
-            raise self._no_resource(notification, self._the_id)
+            raise self._no_resource(notification, self._the_id, rule.id)
         source = first_value(rule.source, message) if rule.source else MISSING
         return Resource(
             type=rule.type,
-            source="" if source is MISSING else _name(source, self._the_source, limits.NAME_BYTES),
-            id=_name(identity, self._the_id, limits.ID_BYTES),
+            source=(
+                "" if source is MISSING else _name(source, self._the_source, limits.NAME_BYTES, rule.source, message)
+            ),
+            id=_name(identity, self._the_id, limits.ID_BYTES, rule.id, message),
         )
 
     def moment(self, notification: Notification, message: Mapping[str, Any]) -> tuple[Phase, int]:
@@ -120,12 +129,13 @@ class Extractor:
         paths = rule.occurred_at or self._occurred_at
         spelled = first_value(paths, message, EMPTY) if paths else notification.timestamp
         if spelled is MISSING or spelled in EMPTY:
-            where = " or ".join(path.text for path in paths) if paths else "timestamp"
-            raise NotificationError("no-time", f"{where} is missing or empty, so nobody knows when it happened")
+            where = _any_of(paths) if paths else "timestamp"
+            raise NotificationError("no-time", f"{where} is missing or empty, so nobody knows when it happened", where)
         try:
             return rule.phase, clock.parse(spelled)
         except TimeError as error:
-            raise NotificationError("unreadable-time", str(error)) from None
+            where = _where(paths, message) if paths else "timestamp"
+            raise NotificationError("unreadable-time", str(error), where) from None
 
     def fields(self, message: Mapping[str, Any]) -> tuple[dict[str, Json], list[Json], dict[str, ValueError]]:
         """The fields that a message speaks of, and those that could not be read, with the reason.
@@ -158,11 +168,11 @@ class Extractor:
             )
         return Body(data, sha256(data).digest())
 
-    def _no_resource(self, notification: Notification, what: str) -> NotificationError:
+    def _no_resource(self, notification: Notification, what: str, paths: Sequence[Path]) -> NotificationError:
         if not isinstance(notification.payload, dict):
-            return NotificationError("payload-not-a-map", f"the payload is no map, so {what} is missing")
-        where = " or ".join(path.text for path in (self._rule.each or self._rule.id))
-        return NotificationError("no-resource-id", f"{what} is missing: nothing at {where}")
+            return NotificationError("payload-not-a-map", f"the payload is no map, so {what} is missing", "payload")
+        where = _any_of(paths)
+        return NotificationError("no-resource-id", f"{what} is missing: nothing at {where}", where)
 
     def _report(self, failures: Mapping[str, ValueError]) -> None:
         for name, error in failures.items():
@@ -183,10 +193,20 @@ def _needs_views(definition: Definition) -> bool:
     return any(path.keys is None or path.keys[0] not in _IN_BOTH_VIEWS for path in paths)
 
 
-def _name(value: Json, what: str, most: int) -> str:
+def _name(value: Json, what: str, most: int, paths: Sequence[Path], message: Mapping[str, Any]) -> str:
     if type(value) is not str and type(value) is not int:
-        raise NotificationError("unreadable-resource-id", f"{what} is neither a text nor a whole number")
+        detail = f"{what} is neither a text nor a whole number"
+        raise NotificationError("unreadable-resource-id", detail, _where(paths, message))
     name = str(value)
     if len(name) * 4 > most and len(name.encode()) > most:
-        raise NotificationError("id-too-long", f"{what} is longer than {most} bytes")
+        raise NotificationError("id-too-long", f"{what} is longer than {most} bytes", _where(paths, message))
     return name
+
+
+def _where(paths: Sequence[Path], message: Mapping[str, Any]) -> str:
+    """The path at which the value was found that is read first."""
+    return next(path.text for path in paths if first_value((path,), message, EMPTY) is not MISSING)
+
+
+def _any_of(paths: Sequence[Path]) -> str:
+    return " or ".join(path.text for path in paths)

@@ -148,6 +148,7 @@ def quarantined(
         message_id=None if notification is None else notification.message_id,
         size=size,
         data=masking.mask(kept),
+        place=error.place,
     )
 
 
