@@ -64,22 +64,19 @@ def read(data: bytes) -> Notification:
     return Notification(event_type, message_id, timestamp, message.get("payload"), message)
 
 
-def text_around(data: bytes, reason: str) -> str | None:
-    """What stands around the byte for which a message cannot be read; ``>>>`` stands before that byte.
+def fault(data: bytes, reason: str) -> tuple[str | None, str | None] | None:
+    """The place for which a message cannot be read, and the text around it where it is a byte, after ``>>>``.
 
-    ``None`` where it can be read, or cannot for another reason, or no byte is at fault.
+    ``None`` where it can be read, or cannot for another reason.
     """
     try:
         read(data)
     except _AtByte as error:
         if error.reason == reason:
-            before = error.data[max(0, error.byte - _AROUND) : error.byte]
-            after = error.data[error.byte : error.byte + _AROUND]
-            left, right = error.byte > _AROUND, error.byte + _AROUND < len(error.data)
-            shown = f"{_text(before)}>>>{_text(after)}"
-            return f"{'...' if left else ''}{shown}{'...' if right else ''}"
-    except NotificationError:
-        pass
+            return error.place, error.text_around()
+    except NotificationError as error:
+        if error.reason == reason:
+            return error.place, None
     return None
 
 
@@ -101,8 +98,14 @@ class _AtByte(NotificationError):
 
     def __init__(self, reason: str, detail: str, data: bytes, byte: int, within: str) -> None:
         super().__init__(reason, detail, f"{within}byte {byte:,}")
-        self.data = data
-        self.byte = byte
+        self._data = data
+        self._byte = byte
+
+    def text_around(self) -> str:
+        """The text around the byte, which follows ``>>>``."""
+        first, end = max(0, self._byte - _AROUND), self._byte + _AROUND
+        before, after = _text(self._data[first : self._byte]), _text(self._data[self._byte : end])
+        return f"{'...' if first else ''}{before}>>>{after}{'...' if end < len(self._data) else ''}"
 
 
 def _value(data: bytes, within: str = "") -> Any:

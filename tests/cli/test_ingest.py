@@ -165,7 +165,7 @@ def test_a_message_can_be_shown_and_retried_by_the_beginning_of_its_id(store: Pa
     run("ingest", path, "--definitions", "lacking.yaml")
     first, second = run("quarantine", "list").lines
     shown = run("quarantine", "show", first["id"][:12]).json
-    assert list(shown) == [*first, "detail", "outcome", "settled_at", "message"]
+    assert list(shown) == [*first, "detail", "place", "outcome", "settled_at", "note", "message"]
     assert (shown["outcome"], json.loads(shown["message"]) in (FIRST, SECOND)) == (None, True)
     assert run("quarantine", "retry", first["id"][:12]).json["in_scope"] == 1
     assert [line["id"] for line in run("quarantine", "list").lines] == [second["id"]]

@@ -42,9 +42,6 @@ BUS_BATCH = 500
 BUS_AGE = 0.2
 """Seconds after which a message is stored, however few came with it, unless told otherwise."""
 
-_RECORDS = 8
-"""Quarantine records that are held at once: each may be as long as a notification."""
-
 
 class Engine:
     """A store, read and written by definitions. Made by :func:`open`; may be shared by threads.
@@ -312,12 +309,18 @@ class Engine:
         """What the store holds, counted."""
         return self._driver.summary()
 
-    def quarantined(self) -> Iterator[Quarantined]:
-        """The unsettled quarantine records, oldest first, lazily."""
-        after = None
-        while page := self._driver.list(after=after, limit=_RECORDS):
-            yield from page
-            after = page[-1]
+    def quarantined(
+        self, reasons: Collection[str] = (), event_types: Collection[str] = (), *, settled: bool = False
+    ) -> Iterator[Quarantined]:
+        """The unsettled quarantine records, oldest first, lazily; with ``settled`` also those that are settled.
+
+        ``reasons`` keeps those with one of these reasons, ``event_types`` those whose event type fits one of these
+        globs, such as ``compute.instance.*``; a message of which no event type could be read fits none.
+        """
+        from timeline.engine import quarantine
+
+        _check_several(reasons=reasons, event_types=event_types)
+        return quarantine.select(self._driver, reasons=reasons, event_types=event_types, settled=settled)
 
     def quarantine_record(self, id: str) -> Quarantined:
         """The quarantine record whose id begins so.
@@ -334,11 +337,25 @@ class Engine:
     def retry(self, records: Iterable[Quarantined] | None = None) -> Counts:
         """Read quarantined messages again, all that are unsettled unless given, after the definitions were mended.
 
-        Those that can be read now are stored, or are out of scope, and are settled; the others stay.
+        Those that can be read now are stored, or are out of scope, and are settled; the others stay. A dropped one that
+        is given is open again.
         """
+        from timeline.engine import quarantine
         from timeline.engine.ingest import retry
 
-        return retry(self._driver, self.definitions, self.quarantined() if records is None else records)
+        if records is None:
+            records = self.quarantined()
+        return retry(self._driver, self.definitions, quarantine.reopened(self._driver, records))
+
+    def drop(self, records: Iterable[Quarantined], because: str) -> int:
+        """Settle quarantined messages that are not to be read, with a note that says why, and tell how many.
+
+        Nothing is deleted: the records stay, with the note. Those that are settled already stay as they are. The note
+        has at most 1,024 bytes of UTF-8. Raises ``ValueError`` for an empty one.
+        """
+        from timeline.engine import quarantine
+
+        return quarantine.drop(self._driver, records, because)
 
     def _fleet(self, type: str | None, known_before: int | None) -> Fleet:
         from timeline.engine.fleets import Fleets

@@ -16,6 +16,7 @@ from timeline.reports.shapes import Shape
 
 if TYPE_CHECKING:
     from timeline.definitions import Definition, SampleRule
+    from timeline.engine.quarantine import Counted
 
 Told = TypeVar("Told")
 
@@ -104,6 +105,29 @@ QUARANTINE = Layout[Quarantined](
     },
     _quarantined,
 )
+
+
+def _settled(told: Quarantined) -> tuple[Cell, ...]:
+    return (*_quarantined(told), told.outcome, told.settled_at, told.note)
+
+
+QUARANTINE_SETTLED = Layout[Quarantined](
+    shapes.quarantined_or_settled,
+    {**QUARANTINE.columns, "outcome": Holds.TEXT, "settled_at": Holds.TIME, "note": Holds.TEXT},
+    _settled,
+)
+
+
+def quarantine_counts(*, settled: bool) -> Layout[Counted]:
+    """How many quarantine records there are of each kind; ``settled`` where the settled ones are counted too."""
+
+    def cells(told: Counted) -> tuple[Cell, ...]:
+        return (told.reason, told.event_type, told.number, *((told.outcome,) if settled else ()))
+
+    columns = {"reason": Holds.TEXT, "event_type": Holds.TEXT, "number": Holds.NUMBER}
+    if settled:
+        columns["outcome"] = Holds.TEXT
+    return Layout(shapes.quarantine_count_settled if settled else shapes.quarantine_count, columns, cells)
 
 
 def events(*, provenance: bool) -> Layout[Event]:

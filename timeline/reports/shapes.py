@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     # a command that asks one floor need not wait until the others are loaded
     from timeline.definitions import Definition, SampleRule, Trial
     from timeline.engine import Counts, Summary
+    from timeline.engine.quarantine import Counted
     from timeline.replay import Diff, Explanation, Timeline
 
 Shape = Mapping[str, Any]
@@ -121,15 +123,43 @@ def quarantined(record: Quarantined) -> Shape:
     }
 
 
-def quarantined_in_full(record: Quarantined) -> Shape:
-    """A quarantine record with what is wrong, how it was settled, and the message as far as it is text."""
+def quarantined_or_settled(record: Quarantined) -> Shape:
+    """A line of the quarantine where settled records are listed too."""
+    return {**quarantined(record), **_settled(record)}
+
+
+def quarantined_in_full(record: Quarantined, place: str | None) -> Shape:
+    """A quarantine record with what is wrong and where, how it was settled, and the message as far as it is text."""
     return {
         **quarantined(record),
         "detail": record.detail,
-        "outcome": record.outcome,
-        "settled_at": _time(record.settled_at),
+        "place": place,
+        **_settled(record),
         "message": record.data.decode(errors="backslashreplace"),
     }
+
+
+def quarantined_to_export(record: Quarantined, place: str | None) -> Shape:
+    """A quarantine record with its whole message: as text, or in base64 where it is no UTF-8."""
+    try:
+        encoding, message = "text", record.data.decode()
+    except UnicodeDecodeError:
+        encoding, message = "base64", b64encode(record.data).decode()
+    return {**quarantined_in_full(record, place), "encoding": encoding, "message": message}
+
+
+def quarantine_count(counted: Counted) -> Shape:
+    """How many quarantine records have one reason and event type."""
+    return {"reason": counted.reason, "event_type": counted.event_type, "number": counted.number}
+
+
+def quarantine_count_settled(counted: Counted) -> Shape:
+    """The same where settled records are counted too."""
+    return {**quarantine_count(counted), "outcome": counted.outcome}
+
+
+def _settled(record: Quarantined) -> Shape:
+    return {"outcome": record.outcome, "settled_at": _time(record.settled_at), "note": record.note}
 
 
 def event(stored: Event, *, provenance: bool) -> Shape:
