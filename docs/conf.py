@@ -20,7 +20,7 @@ autodoc_member_order = "bysource"
 nitpicky = True
 nitpick_ignore_regex = [
     # not ours, and links would need the network
-    ("py:class", r"(collections\.abc|datetime|msgspec|pathlib|pyarrow|re)\..*"),
+    ("py:class", r"(collections\.abc|datetime|msgspec|pathlib|pyarrow|re|threading)\..*"),
     ("py:.*", r"\w+"),  # a name alone, as docstrings call what stands in their own module
     ("py:class", r"timeline\.(definitions\.definition\.Definition|drivers\.contract\.Driver)"),
     ("py:data", r"timeline\.model\.limits\..*"),

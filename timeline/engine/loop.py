@@ -77,7 +77,7 @@ class Loop:
         self._pauses = pauses
         self._metrics = metrics
         self._progress = progress
-        self._store = _Aside(storing.store) if patient else _here(storing.store)
+        self._store: _Aside | _Here = _Aside(storing.store) if patient else _Here(storing.store)
         self._batch = _Batch()
         self._pending: _Pending | None = None
         self._counts = Counts()
@@ -85,8 +85,14 @@ class Loop:
     def run(self) -> Counts:
         """Go on until it is to stop, or the source has come to its end, or is empty where that was asked.
 
-        What the source raises is raised when all that was taken before is stored.
+        What the source raises is raised when all that was taken before is stored. To be called once.
         """
+        try:
+            return self._run()
+        finally:
+            self._store.end()
+
+    def _run(self) -> Counts:
         quiet_since = monotonic()
         while not self._stopping.is_set():
             self._tell()
@@ -240,38 +246,45 @@ class _Pending(NamedTuple):
         return not wait([self.stored], within).not_done
 
 
+class _Here:
+    """Calls a function at once, and gives what came of it in the same form as the other."""
+
+    def __init__(self, call: Callable[[list[Message]], Counts]) -> None:
+        self._call = call
+
+    def __call__(self, messages: list[Message]) -> Future[Counts]:
+        future: Future[Counts] = Future()
+        try:
+            future.set_result(self._call(messages))
+        except StoreError as error:
+            future.set_exception(error)
+        return future
+
+    def end(self) -> None:
+        """There is nothing to end."""
+
+
 class _Aside:
     """Calls a function in a thread of its own. Nobody waits for that at the end: a store may not answer for long."""
 
     def __init__(self, call: Callable[[list[Message]], Counts]) -> None:
         self._call = call
-        self._asked: SimpleQueue[tuple[list[Message], Future[Counts]]] = SimpleQueue()
-        Thread(target=self._work, daemon=True).start()
+        self._asked: SimpleQueue[tuple[list[Message], Future[Counts]] | None] = SimpleQueue()
+        Thread(target=self._work, name="storing", daemon=True).start()
 
     def __call__(self, messages: list[Message]) -> Future[Counts]:
         future: Future[Counts] = Future()
         self._asked.put((messages, future))
         return future
 
+    def end(self) -> None:
+        """End the thread when it has done what it was asked."""
+        self._asked.put(None)
+
     def _work(self) -> None:
-        while True:
-            messages, future = self._asked.get()
+        while (asked := self._asked.get()) is not None:
+            messages, future = asked
             try:
                 future.set_result(self._call(messages))
             except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
                 future.set_exception(error)
-
-
-def _here(call: Callable[[list[Message]], Counts]) -> Callable[[list[Message]], Future[Counts]]:
-    """Call a function at once, and give what came of it in the same form."""
-
-    def called(messages: list[Message]) -> Future[Counts]:
-        future: Future[Counts] = Future()
-        future.set_running_or_notify_cancel()
-        try:
-            future.set_result(call(messages))
-        except StoreError as error:
-            future.set_exception(error)
-        return future
-
-    return called
