@@ -17,7 +17,7 @@ help:
 	@echo "make demo       the main job on a file of notifications"
 	@echo "make test       the tests, but for the packaging test, on the servers that are there"
 	@echo "make servers    install the servers that tests use: as the superuser of a Debian"
-	@echo "make test-servers  the same, and the tests of every driver on them"
+	@echo "make test-servers  the same, and the tests of every driver and of the bus on them"
 	@echo "make faults-long the tests of faults, with ten times as much of each: for a night"
 	@echo "make packaging  the packaging test: wheel, editable install, bare checkout"
 	@echo "make lint       layout, likely mistakes, types, import contracts"
@@ -36,7 +36,7 @@ servers: $(VENV)/installed-test
 	$(BIN)/python -m tests.servers install $(SERVERS)
 
 test-servers: servers
-	TIMELINE_TEST_SERVERS_REQUIRED=1 $(BIN)/python -m pytest -n auto tests/drivers tests/servers $(ARGS)
+	TIMELINE_TEST_SERVERS_REQUIRED=1 $(BIN)/python -m pytest -n auto tests/drivers tests/servers tests/bus tests/faults $(ARGS)
 
 faults-long: servers
 	TIMELINE_TEST_SERVERS_REQUIRED=1 TIMELINE_FAULTS=$${TIMELINE_FAULTS:-10} $(BIN)/python -m pytest tests/faults $(ARGS)
