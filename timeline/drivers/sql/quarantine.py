@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select, update
+from sqlalchemy import BigInteger, Select, bindparam, select, update
 
 from timeline.drivers.codec import decode, encode
 from timeline.drivers.limits import kept_note
@@ -35,6 +35,7 @@ class Quarantine:
         }
         self._reopen = Statement(of_id.where(quarantine.c.outcome.is_not(None)).values(reopened), self._dialect)
         settled: dict[str, Any] = {name: bindparam(name) for name in ("outcome", "settled_at", "note")}
+        self._pages: dict[tuple[bool, bool], Statement] = {}
         self._settle = Statement(of_id.where(quarantine.c.outcome.is_(None)).values(settled), self._dialect)
 
     def put(self, records: Sequence[Quarantined]) -> int:
@@ -49,13 +50,12 @@ class Quarantine:
 
     def list(self, after: Quarantined | None, limit: int, settled: bool) -> Sequence[Quarantined]:
         """As :meth:`timeline.drivers.contract.QuarantineStore.list`."""
-        age = (quarantine.c.received_at, quarantine.c.id)
-        page = select(quarantine).order_by(*age).limit(limit)
-        if not settled:
-            page = page.where(quarantine.c.outcome.is_(None))
+        values: dict[str, Any] = {"most": limit}
         if after is not None:
-            page = page.where(self._database.beyond(age, (after.received_at, encode(after.id))))
-        return self._records(page)
+            values |= {"after_at": after.received_at, "after_id": encode(after.id)}
+        statement = self._page(settled, after is not None)
+        with self._connections.reading() as cursor:
+            return [_record(row) for row in statement.run(cursor, values).fetchall()]
 
     def find(self, id: str) -> Sequence[Quarantined]:
         """As :meth:`timeline.drivers.contract.QuarantineStore.find`."""
@@ -68,6 +68,20 @@ class Quarantine:
         settled = {"outcome": encode(outcome), "settled_at": at, "note": _encoded(kept_note(outcome, note))}
         with self._connections.writing() as cursor:
             self._settle.run(cursor, {"record": encode(id), **settled})
+
+    def _page(self, settled: bool, continued: bool) -> Statement:
+        """The statement that reads a page: who walks along all records asks for thousands."""
+        if (settled, continued) not in self._pages:
+            age = (quarantine.c.received_at, quarantine.c.id)
+            page = select(quarantine).order_by(*age).limit(bindparam("most", type_=BigInteger()))
+            if not settled:
+                page = page.where(quarantine.c.outcome.is_(None))
+            if continued:
+                names = zip(("after_at", "after_id"), age, strict=True)
+                last = [bindparam(name, type_=column.type) for name, column in names]
+                page = page.where(self._database.beyond(age, last))
+            self._pages[settled, continued] = Statement(page, self._dialect)
+        return self._pages[settled, continued]
 
     def _records(self, query: Select[Any]) -> Sequence[Quarantined]:
         with self._connections.reading() as cursor:
