@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from itertools import count
@@ -21,7 +21,7 @@ from timeline.drivers.memory import MemoryDriver
 from timeline.engine import Engine
 from timeline.engine.loop import Loop
 from timeline.engine.storing import Storing
-from timeline.errors import StoreError, StoreUnavailable
+from timeline.errors import StoreUnavailable
 
 DEFINITIONS = Definitions.load()
 CALLS = ("put", "append", "version")
@@ -37,10 +37,10 @@ class Parts(NamedTuple):
     storing: type[Storing] = Storing
     loop: type[Loop] = Loop
 
-    def run(self, source: Source, driver: Driver, batch: int = 7) -> None:
+    def run(self, source: Source, driver: Driver) -> None:
         """Consume until nothing is left."""
         storing = self.storing(driver, DEFINITIONS)
-        self.loop(source, storing, batch=batch, age=0.0, patient=True, until_empty=True, pauses=(0.0,)).run()
+        self.loop(source, storing, batch=7, age=0.0, patient=True, until_empty=True, pauses=(0.0,)).run()
 
 
 class Died(Exception):
@@ -80,16 +80,14 @@ def died_at_each_point(parts: Parts) -> Iterator[Verdict]:
             yield check(Engine(memory), MESSAGES)
 
 
-def failed_at_each_call(
-    parts: Parts, errors: Iterable[type[StoreError]] = (StoreUnavailable,), batches: Iterable[int] = (7,)
-) -> Iterator[Verdict]:
+def failed_at_each_call(parts: Parts) -> Iterator[Verdict]:
     """The store fails at its k-th call, for every k, before it has done it and after: nobody knows which."""
-    for error, batch, when in ((e, b, w) for e in errors for b in batches for w in ("before", "after")):
+    for when in ("before", "after"):
         for at in count(1):
-            memory, source = MemoryDriver(), Waiting(MESSAGES, ahead=2 * batch)
-            alarm = Alarm(partial(error, "the store is not to be reached"), at, when=when)
+            memory, source = MemoryDriver(), Waiting(MESSAGES, ahead=14)
+            alarm = Alarm(partial(StoreUnavailable, "the store is not to be reached"), at, when=when)
             driver: Any = Telling(memory, alarm, *CALLS)
-            parts.run(source, driver, batch)
+            parts.run(source, driver)
             if not alarm.rung:
                 break
             assert len(source.acknowledged) >= len(MESSAGES)
