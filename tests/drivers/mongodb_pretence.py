@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import bson
 
+from timeline.drivers.mongodb.schema import REVISION
+
 Document = dict[str, Any]
 Answer = Callable[[str, Document], Document]
 
@@ -28,7 +30,7 @@ _HELLO = {
     "ok": 1.0,
 }
 _MADE: dict[str, list[Document]] = {
-    "schema": [{"_id": "timeline", "revision": "0001", "made": True}],
+    "schema": [{"_id": "timeline", "revision": REVISION, "made": True}],
     "changes": [{"_id": 0, "mark": "0" * 16}],
 }
 

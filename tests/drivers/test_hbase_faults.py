@@ -9,12 +9,14 @@ from contextlib import closing, contextmanager
 from threading import Thread
 from time import monotonic
 
+import msgspec
 import pytest
 
 from tests.servers import Server, own, place
 from timeline import drivers
 from timeline.drivers import Driver
 from timeline.drivers.conformance.history import VM, event, number
+from timeline.drivers.conformance.quarantine import record
 from timeline.errors import (
     StoreError,
     StoreForeign,
@@ -24,7 +26,7 @@ from timeline.errors import (
     StoreUnavailable,
     StoreUrlError,
 )
-from timeline.model import Scope
+from timeline.model import Outcome, Scope
 
 happybase = pytest.importorskip("happybase")
 
@@ -229,6 +231,31 @@ def test_a_store_with_another_schema_is_refused(revision: str, error: type[Store
             for call in (fresh.version, fresh.prepare, lambda: fresh.append([event(1)])):
                 with pytest.raises(error):
                     call()
+
+
+def test_a_store_from_before_records_had_notes_is_brought_up_to_date() -> None:
+    with place("hbase") as url, closing(drivers.open(url)) as driver:
+        driver.prepare()
+        driver.put([record("aa", place=None), record("bb", 1, place=None)])
+        driver.settle("bb", Outcome.STORED, 2)
+        listed = driver.list(settled=True)
+        with tables(url) as connection:
+            meta = connection.table("meta")
+            meta.put(b"s", {b"d:r": b"0001"})
+            for row, cells in meta.scan(row_prefix=b"a"):
+                *before, place_of, note = msgspec.msgpack.decode(cells[b"d:r"][1:])
+                assert (place_of, note) == (None, None)
+                meta.put(row, {b"d:r": cells[b"d:r"][:1] + msgspec.msgpack.encode(before)})
+        with closing(drivers.open(url)) as fresh:
+            with pytest.raises(StoreOutdated, match="schema 0001, older than 0002"):
+                fresh.list()
+            fresh.prepare()
+            assert fresh.list(settled=True) == listed
+            fresh.settle("aa", Outcome.DROPPED, 3, "noise")
+            fresh.put([record("bb", 4, place="timestamp")])
+            assert [one.note for one in fresh.find("aa")] == ["noise"]
+            assert fresh.list() == [record("bb", 1, place="timestamp")]
+            assert list(fresh.check()) == []
 
 
 @pytest.mark.parametrize("name", ["events", "meta"])

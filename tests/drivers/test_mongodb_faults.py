@@ -314,7 +314,7 @@ class TestSchema:
         ("revision", "error", "said"),
         [
             ("0000", StoreOutdated, "older than 0002, which this program needs; timeline init"),
-            ("0002", StoreTooNew, "newer than 0001, which is all that this program knows"),
+            ("0003", StoreTooNew, "newer than 0002, which is all that this program knows"),
             ("new", StoreForeign, "its schema has the revision 'new'"),
             (1, StoreForeign, "its schema has the revision 1"),
         ],
@@ -331,6 +331,25 @@ class TestSchema:
             if error is not StoreOutdated:
                 with pytest.raises(error, match=said):
                     driver.prepare()
+
+    def test_a_store_from_before_records_had_notes_is_brought_up_to_date(self, url: str, database: Documents) -> None:
+        with closing(drivers.open(url)) as driver:
+            driver.prepare()
+            driver.put([record("aa", place=None), record("bb", 1, place=None)])
+            driver.settle("bb", Outcome.STORED, 2)
+            listed = driver.list(settled=True)
+        database["quarantine"].update_many({}, {"$unset": {"place": "", "note": ""}})
+        database["schema"].update_one({}, {"$set": {"revision": "0001"}})
+        with closing(drivers.open(url)) as driver:
+            with pytest.raises(StoreOutdated, match="schema 0001, older than 0002"):
+                driver.list()
+            driver.prepare()
+            assert driver.list(settled=True) == listed
+            driver.settle("aa", Outcome.DROPPED, 3, "noise")
+            driver.put([record("bb", 4, place="timestamp")])
+            assert [one.note for one in driver.find("aa")] == ["noise"]
+            assert driver.list() == [record("bb", 1, place="timestamp")]
+            assert list(driver.check()) == []
 
     @pytest.mark.parametrize(
         ("collection", "said"),
