@@ -130,6 +130,18 @@ def test_a_record_that_was_put_and_not_yet_settled_is_settled_by_the_next_copy()
     assert list(target.list(settled=True)) == list(source.list(settled=True))
 
 
+def test_why_a_record_was_dropped_is_copied_also_where_the_target_has_it_otherwise() -> None:
+    source, target = MemoryDriver(), MemoryDriver()
+    source.put([record("aa"), record("bb", place="payload.id")])
+    source.settle("aa", Outcome.DROPPED, 9, "a test of the vendor")
+    source.settle("bb", Outcome.DROPPED, 9, "twice")
+    target.put([record("bb", place="payload.id")])
+    target.settle("bb", Outcome.DROPPED, 9, "once")
+    told = copied(source, target)
+    assert (told.quarantined_copied, told.quarantined_differing, told.verified) == (2, 0, True)
+    assert list(target.list(settled=True)) == list(source.list(settled=True))
+
+
 def test_a_body_may_say_anything() -> None:
     source, target = MemoryDriver(), MemoryDriver()
     said = Body.of({"text": "\u2028\0é😀", "number": 2**70, "none": None, "nested": {"b": [1.5, -0.0]}})

@@ -299,3 +299,53 @@ def test_any_bytes_are_a_notification_or_refused_with_a_known_reason(data: bytes
         return
     assert notification.event_type == notification.message["event_type"]
     assert notification.message_id is None or len(notification.message_id.encode()) <= limits.ID_BYTES
+
+
+# Where it is wrong
+
+TYPE = b'{"event_type":"a.b",'
+LONG = b'"' + b"x" * 60 + b'"'
+
+
+@pytest.mark.parametrize(
+    ("data", "place", "around"),
+    [
+        (b"", "byte 0", ">>>"),
+        (b"plain", "byte 0", ">>>plain"),
+        (TYPE + b'"x":tru}', "byte 28", '{"event_type":"a.b","x":tru}>>>'),
+        (TYPE + b'"x":' + LONG + b" y," + LONG + b"}", "byte 87", f'...{"x" * 38}" >>>y,"{"x" * 37}...'),
+        (TYPE + b'"x":"\xff"}', "byte 25", '{"event_type":"a.b","x":">>>\\xff"}'),
+        ('{"é":"é" é}'.encode(), "byte 11", '{"é":"é" >>>é}'),
+        (b'{"a":"' + "é".encode() * 40 + b'" x}', "byte 88", f'...{"é" * 19}" >>>x}}'),
+        (b'{"a":[1,"1e999",2e400,"2e400"]}', "byte 16", '{"a":[1,"1e999",>>>2e400,"2e400"]}'),
+        (b'{"a":-' + b"9" * 4_301 + b"}", "byte 5", f'{{"a":>>>-{"9" * 39}...'),
+        (b'{"a":"\\"[[",' + b'"b":' + b"[" * 64 + b"]" * 64 + b"}", "byte 79", f"...{'[' * 40}>>>[{']' * 39}..."),
+        (b"[" * 100_000, "byte 64", f"...{'[' * 40}>>>{'[' * 40}..."),
+        (json.dumps('{"a": x}').encode(), "the text within, byte 6", '{"a": >>>x}'),
+        (b'{"oslo.version":"2.0","oslo.message":"{\\"a\\": x}"}', "oslo.message, byte 6", '{"a": >>>x}'),
+        (b'{"oslo.version":"1.0","oslo.message":"{}"}', "oslo.version", None),
+        (b'{"oslo.version":"2.0","oslo.message":5}', "oslo.message", None),
+        (b"{}", "event_type", None),
+        (b'{"event_type":"' + b"x" * 513 + b'"}', "event_type", None),
+        (TYPE + b'"message_id":"' + b"x" * 513 + b'"}', "message_id", None),
+        (TYPE + b'"metadata":{"message_id":"' + b"x" * 513 + b'"}}', "metadata.message_id", None),
+        (b"5", None, None),
+    ],
+)
+def test_a_refusal_tells_the_place_and_what_stands_around_a_byte(
+    data: bytes, place: str | None, around: str | None
+) -> None:
+    error = refusal(data)
+    assert error.place == place
+    assert envelope.fault(data, error.reason) == (place, around)
+
+
+def test_what_can_be_read_or_cannot_for_another_reason_has_no_fault() -> None:
+    assert envelope.fault(b'{"event_type":"a.b"}', "not-json") is None
+    assert envelope.fault(b"plain", "no-event-type") is None
+    assert envelope.fault(b"{}", "not-json") is None
+
+
+def test_a_number_that_is_too_large_is_found_behind_a_million_others() -> None:
+    numbers = b"[" + b"1," * 1_000_000 + b"1e999]"
+    assert refusal(numbers).place == "byte 2,000,001"

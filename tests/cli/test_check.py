@@ -78,6 +78,8 @@ DAMAGES = [
     ("UPDATE event_type SET name = x'ff' WHERE id = 1", "row-damaged", "event type 1 is no text in UTF-8"),
     ("UPDATE quarantine SET outcome = x'6c6f7374', settled_at = 1", "row-damaged", "the outcome 'lost' is none"),
     ("UPDATE quarantine SET settled_at = 1", "row-damaged", "it is settled by half"),
+    ("UPDATE quarantine SET note = x'41'", "row-damaged", "it has a note and was not dropped"),
+    ("UPDATE quarantine SET place = x'ff00c0'", "row-damaged", "a text is not in UTF-8"),
     ("UPDATE quarantine SET origin = x'ff00c0'", "row-damaged", "a text is not in UTF-8"),
     ("UPDATE quarantine SET data = x'7b7d7b7d7b7d7b'", "row-damaged", "has other bytes than its id says"),
 ]

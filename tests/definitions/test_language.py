@@ -144,6 +144,24 @@ def test_a_message_without_a_readable_resource_is_refused(payload: Any, reason: 
     assert "thing" in error.detail
 
 
+@pytest.mark.parametrize(
+    ("message", "place"),
+    [
+        ({"payload": {}}, "payload.id or payload.ids[*] or ctxt.id"),
+        ({"payload": None}, "payload"),
+        ({"payload": {"id": 1.5}}, "payload.id"),
+        ({"payload": {"id": None, "ids": ["", [1]]}}, "payload.ids[*]"),
+        ({"payload": {"id": "x" * 513}}, "payload.id"),
+        ({"payload": {"id": "1", "region": [2]}}, "payload.region"),
+        ({"payload": {"id": "1"}, "_context_region": "x" * 65}, "_context_region"),
+        ({"payload": {"id": "1"}, "timestamp": None}, "timestamp"),
+        ({"payload": {"id": "1"}, "timestamp": "soon"}, "timestamp"),
+    ],
+)
+def test_a_refusal_tells_the_path_that_is_wrong(message: dict[str, Any], place: str) -> None:
+    assert refusal(definitions(IDENTIFIED), **message).place == place
+
+
 @pytest.mark.parametrize(("name", "most"), [("id", limits.ID_BYTES), ("region", limits.NAME_BYTES)])
 @pytest.mark.parametrize("letter", ["a", "\u00e9", "\U0001f600"])
 def test_ids_and_sources_are_as_long_as_the_limit_in_bytes_and_no_longer(name: str, most: int, letter: str) -> None:
@@ -222,6 +240,12 @@ def test_each_of_many_has_its_own_fields_time_and_phase() -> None:
 def test_where_one_of_many_cannot_be_read_the_whole_message_is_refused(bad: Any, reason: str) -> None:
     for things in ([{"id": "1"}, bad], [bad, {"id": "1"}]):
         assert refusal(definitions(BULK), payload={"things": things}).reason == reason
+
+
+def test_where_one_of_many_cannot_be_read_the_place_tells_which() -> None:
+    for bad, place in (({}, "item.id"), ({"id": "2", "at": "soon"}, "item.at")):
+        refused = refusal(definitions(BULK), payload={"things": [{"id": "1"}, bad, {"id": "3"}]})
+        assert refused.place == f"{place} of item 1"
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,8 @@ from timeline.drivers.hbase.url import HbaseUrl
 from timeline.errors import StoreBusy, StoreForeign, StoreNotFound, StoreOutdated, StoreTooNew
 
 REVISION = "0002"
+_READ_AS_IT_IS = ("0001",)
+"""Older revisions whose rows say less, and are read as they are."""
 
 EVENTS, BODIES, META = TABLES = ("events", "bodies", "meta")
 
@@ -90,7 +92,7 @@ def prepare(url: HbaseUrl, translated: Translated) -> None:
                 if stored is not None:
                     if len(_check_families(gateway, url)) < len(TABLES):
                         raise StoreForeign(_foreign(url, "tables of ours are missing"))
-                    if stored < REVISION:  # a row of an older revision says less, and is read as it is
+                    if stored in _READ_AS_IT_IS:
                         gateway.swap(META, SCHEMA, ROW, stored.encode(), REVISION.encode())
                     check(gateway, url)
                     return

@@ -25,6 +25,8 @@ from timeline.drivers.mongodb.url import MongodbUrl
 from timeline.errors import StoreForeign, StoreNotFound, StoreOutdated, StoreTooNew
 
 REVISION = "0002"
+_READ_AS_IT_IS = ["0001"]
+"""Older revisions whose documents say less, and are read as they are."""
 
 Document = dict[str, Any]
 
@@ -88,8 +90,7 @@ class Schema:
         if database["changes"].find_one({}, {"_id": 1}) is None:
             with suppress(DuplicateKeyError):  # of who does it at the same time
                 database["changes"].insert_one({"_id": Int64(0), "mark": token_hex(8), "resources": []})
-        # a document of an older revision says less, and is read as it is
-        older: Document = {"_id": _OURS, "revision": {"$lt": REVISION}}
+        older: Document = {"_id": _OURS, "revision": {"$in": _READ_AS_IT_IS}}
         database["schema"].update_one(older, {"$set": {"revision": REVISION}})
         database["schema"].update_one({"_id": _OURS, "made": False}, {"$set": {"made": True}})
 
