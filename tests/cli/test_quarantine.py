@@ -300,7 +300,7 @@ def test_who_names_none_or_in_two_ways_drops_nothing(quarantine: dict[str, str],
     assert listed() == set(quarantine.values())
 
 
-@pytest.mark.parametrize("because", ["", " \n", "ä" * 513])
+@pytest.mark.parametrize("because", ["", " \n", "ä" * 513, "no text: \udcff"])
 def test_a_reason_that_says_nothing_or_too_much_is_refused(quarantine: dict[str, str], because: str) -> None:
     refused = run("quarantine", "drop", quarantine["plain"], "--because", because)
     assert (refused.code, refused.out) == (2, "")

@@ -55,7 +55,10 @@ def _because(ctx: click.Context, param: click.Parameter, value: str) -> str:
     note = value.strip()
     if not note:
         raise click.BadParameter("it is empty, and nobody would know why")
-    length = len(note.encode(errors="surrogatepass"))
+    try:
+        length = len(note.encode())
+    except UnicodeEncodeError:
+        raise click.BadParameter("it is no text in UTF-8") from None
     if length > NOTE_BYTES:
         raise click.BadParameter(f"it has {length} bytes; at most {NOTE_BYTES} are kept")
     return note

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from timeline import clock
-from timeline.drivers.codec import encode
 from timeline.errors import StoreError
 from timeline.model import Event, Outcome, Resource
 from timeline.model.limits import BODY_BYTES, ID_BYTES, NAME_BYTES
@@ -49,11 +48,14 @@ def within_limits(events: Iterable[Event]) -> list[Event]:
 def kept_note(outcome: Outcome, note: str | None) -> str | None:
     """What is kept of a note: the note of what is dropped, and of all else none.
 
-    Raises :class:`~timeline.errors.StoreError` for one that is too long.
+    Raises :class:`~timeline.errors.StoreError` for one that is too long, or has no UTF-8: it could not be told as JSON.
     """
     if note is None or outcome is not Outcome.DROPPED:
         return None
-    length = len(encode(note))
+    try:
+        length = len(note.encode())
+    except UnicodeEncodeError:
+        raise StoreError("the note holds a lone surrogate, which is no character; nothing was settled") from None
     if length > NOTE_BYTES:
         raise StoreError(f"the note has {length} bytes; at most {NOTE_BYTES} are stored; nothing was settled")
     return note

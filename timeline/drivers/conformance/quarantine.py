@@ -113,12 +113,13 @@ class Quarantining(OnAStore):
                 driver.settle(f"{at:04}", Outcome.DROPPED, 9, note)
             assert [one.note for one in driver.list(settled=True)][:-1] == notes
             last = f"{len(notes):04}"
-            try:
-                driver.settle(last, Outcome.DROPPED, 9, longest + "!")
-            except StoreError:
-                pass
-            else:
-                raise AssertionError("a note beyond the limit was taken")
+            for refused in (longest + "!", "\ud800"):
+                try:
+                    driver.settle(last, Outcome.DROPPED, 9, refused)
+                except StoreError:
+                    pass
+                else:
+                    raise AssertionError("a note beyond the limit, or that is no text, was taken")
             assert [one.id for one in driver.list()] == [last]
 
     def test_records_are_found_by_the_beginning_of_their_id(self) -> None:
