@@ -7,9 +7,7 @@ twice (a JSON text that holds the message). Within, it is flat or in the view of
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -19,12 +17,11 @@ from timeline.model import Notification, limits
 
 _decode = msgspec.json.Decoder().decode
 _SURELY_SHORT = limits.ID_BYTES // 4
-_MOST_DIGITS = 4_300
 _AROUND = 40
 """Bytes that are shown before and after the one at fault."""
 _TOLD_BYTE = re.compile(r"\(byte ([0-9]+)\)\Z")
-_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]|-?[0-9][0-9.eE+-]*+', re.DOTALL)
-"""What is looked at where JSON is well-formed: a string, a bracket, a number."""
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
+"""What is looked at where levels are counted: a bracket, or a string, in which there is none."""
 
 
 def read(data: bytes) -> Notification:
@@ -119,8 +116,8 @@ def _value(data: bytes, within: str = "") -> Any:
     except msgspec.ValidationError:
         # of what is read without a type, only a number can be JSON and yet be no value
         expected = "a whole number has 4,300 digits at most, any other is at most 1.8e308"
-        byte = _first(data, lambda token, level: token[:1] in b"-0123456789" and _is_too_large(token))
-        raise _AtByte("number-too-large", f"a number is too large: {expected}", data, byte, within) from None
+        detail = f"a number is too large: {expected}"
+        raise _AtByte("number-too-large", detail, data, _too_large(data), within) from None
     except msgspec.MsgspecError as error:
         raise _unreadable(data, error, within) from None
     # brackets are counted before levels: few messages have as many
@@ -140,25 +137,36 @@ def _unreadable(data: bytes, error: Exception, within: str) -> NotificationError
 
 
 def _too_deep(data: bytes, within: str) -> NotificationError:
-    byte = _first(data, lambda token, level: level > limits.NESTING)
+    level, byte = 0, len(data)
+    for token in _TOKEN.finditer(data):
+        if token[0] in (b"{", b"["):
+            level += 1
+            if level > limits.NESTING:
+                byte = token.start()
+                break
+        elif token[0] in (b"}", b"]"):
+            level -= 1
     return _AtByte("too-deep", f"nested deeper than {limits.NESTING} levels", data, byte, within)
 
 
-def _first(data: bytes, is_wrong: Callable[[bytes, int], bool]) -> int:
-    """Where the first token begins that is wrong, of which the level is told too; the end if none is."""
-    level = 0
-    for token in _TOKEN.finditer(data):
-        text = token[0]
-        level += text in (b"{", b"[")
-        if is_wrong(text, level):
-            return token.start()
-        level -= text in (b"}", b"]")
-    return len(data)
+def _too_large(data: bytes) -> int:
+    """Where the first number begins that is too large, in a text that is refused for one.
 
-
-def _is_too_large(number: bytes) -> bool:
-    digits = number.removeprefix(b"-")
-    return len(digits) > _MOST_DIGITS if digits.isdigit() else math.isinf(float(number))
+    The shortest beginning that is refused for it ends within it. That is found by halves: a look at each number of a
+    long message would take longer than all else that is done with it.
+    """
+    fine, refused = 0, len(data)
+    while refused - fine > 1:
+        middle = (fine + refused) // 2
+        try:
+            _decode(data[:middle])
+        except msgspec.ValidationError:
+            refused = middle
+        except msgspec.MsgspecError:  # it is cut off there, and nothing is wrong with it otherwise
+            fine = middle
+        else:
+            fine = middle
+    return len(data[:refused].rstrip(b"0123456789.eE+-"))
 
 
 def _text(data: bytes) -> str:
