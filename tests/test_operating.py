@@ -34,6 +34,10 @@ SERIES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         {"timeline_unacknowledged_messages": "500x200", "timeline_last_commit_timestamp_seconds": "0x200"},
         {"timeline_unacknowledged_messages": "0x200", "timeline_last_commit_timestamp_seconds": "0x200"},
     ),
+    "TimelineWorkersDying": (
+        {"timeline_workers": "4x180 3 4 4 3 3 4 3 4 4 4 4 4 4 4 4 4 4 4 4 4"},
+        {"timeline_workers": "4x180 3 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4"},
+    ),
     "TimelineReconnecting": ({"timeline_reconnects_total": "0+1x200"}, {"timeline_reconnects_total": "0x190 1x10"}),
     "TimelineQuarantining": (
         {'timeline_quarantined_total{reason="not-json"}': "0+1x200"},
@@ -61,6 +65,11 @@ SERIES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
 }
 
 
+NEVER_COMMITTED = {"timeline_unacknowledged_messages": "500x200"}
+JUST_COMMITTED = {"timeline_unacknowledged_messages": "500x200", "timeline_last_commit_timestamp_seconds": "0+60x200"}
+ALL_STOPPED = {"timeline_messages_read_total": "0+1x150 150x50"}
+
+
 def test_promtool_takes_the_rules() -> None:
     checked = subprocess.run([tool("promtool"), "check", "rules", ALERTS], capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout + checked.stderr
@@ -72,6 +81,26 @@ def test_every_alert_is_tried_and_told_what_to_do_about() -> None:
     page = (ROOT / "docs" / "bus.rst").read_text("utf-8")
     for name in names:
         assert f"``{name}``" in page
+
+
+def test_every_metric_is_explained() -> None:
+    page = (ROOT / "docs" / "bus.rst").read_text("utf-8")
+    for name in re.findall(r"^# TYPE (\w+) ", text([Metrics().told()]).decode(), re.MULTILINE):
+        assert f"``{name}" in page
+
+
+@pytest.mark.parametrize(
+    ("alert", "given", "fires"),
+    [
+        pytest.param("TimelineNotCommitting", NEVER_COMMITTED, True, id="held and nothing ever committed"),
+        pytest.param("TimelineNotCommitting", JUST_COMMITTED, False, id="held and committed all the time"),
+        pytest.param("TimelineSilent", ALL_STOPPED, False, id="silent for less than two hours"),
+    ],
+)
+def test_an_alert_knows_one_silence_from_another(
+    alert: str, given: dict[str, str], fires: bool, tmp_path: Path
+) -> None:
+    assert _fired(alert, given, tmp_path) is fires
 
 
 def test_alerts_name_metrics_that_there_are() -> None:
