@@ -205,8 +205,8 @@ class QuarantineStore(ABC):
         """Mark a record as settled, at this instant. Settling twice keeps the first; an unknown id changes nothing.
 
         The note says why a person dropped the message; it is kept where the outcome is ``DROPPED``, and else passed
-        over. One beyond the limit is a :class:`~timeline.errors.StoreError` before anything is stored
-        (:func:`timeline.drivers.limits.kept_note`).
+        over. One beyond the limit, or that has no UTF-8, is a :class:`~timeline.errors.StoreError` before anything is
+        stored (``timeline.drivers.limits.kept_note``).
         """
 
 
