@@ -218,19 +218,19 @@ def consume(settings: Settings, part: Part) -> Counts:
     """Consume in this process, until it is to stop or nothing is left."""
     from timeline.consumers.amqp import Amqp
 
+    source = Amqp(
+        settings.url,
+        settings.subscription,
+        prefetch=settings.prefetch,
+        heartbeat=settings.heartbeat,
+        tls=settings.tls,
+        metrics=part.metrics,
+    )
     with open_engine(settings.store, settings.definitions_file) as engine:
         # if there is no store, or no sense in the definitions, it is said before anything is taken
         engine.driver.version()
         part.metrics.store_available(True)
         _ = engine.definitions
-        source = Amqp(
-            settings.url,
-            settings.subscription,
-            prefetch=settings.prefetch,
-            heartbeat=settings.heartbeat,
-            tls=settings.tls,
-            metrics=part.metrics,
-        )
         return engine.consume(
             source,
             batch=settings.batch,

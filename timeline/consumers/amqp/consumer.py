@@ -28,7 +28,8 @@ PREFETCH = 1_000
 HEARTBEAT = 60.0
 """Seconds: a peer that is silent for two of these is taken for gone."""
 
-_LONGEST_PAUSE = 30.0
+_LONGEST_PAUSE = 5.0
+"""Seconds between two tries. What is published before a queue is bound again may reach nobody, so it is no long one."""
 _ROUTES = 1_000
 """Routes whose text is remembered: there are as many as exchanges times routing keys, which are few."""
 
