@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from threading import Event as Flag
+from threading import get_ident
 from time import monotonic
+from typing import Any
 
 import pytest
 
@@ -12,17 +16,22 @@ import timeline
 from simulator import Fleet
 from tests.faults.checking import assert_right, check
 from tests.faults.consuming import Consumer, drained, until
+from tests.faults.killing import Telling
 from tests.faults.proxy import Wire
 from tests.faults.publishing import Publisher, waiting
 from tests.faults.seeing import Numbers
 from tests.faults.test_network import behind
 from tests.servers import place
+from timeline.drivers.sql.connections import Lease
+from timeline.errors import StoreUnavailable
 
 HEARTBEAT = 1
 MESSAGES = [*Fleet(seed=43, instances=10, days=2, late=0.05, duplicated=0.05).notifications()]
 SLOWLY = ("--batch", "5", "--prefetch", "20", "--heartbeat", str(HEARTBEAT))
 GRACE = 10.0
 """Seconds that a consumer may take to end when it is told to."""
+GIVES_UP = "?options=-c%20idle_in_transaction_session_timeout%3D2s"
+"""So that the server ends a transaction of which it hears nothing more, and its locks, before the system does."""
 
 
 @pytest.fixture
@@ -85,8 +94,7 @@ def test_who_waits_for_a_silent_store_can_be_stopped_and_what_he_held_is_in_the_
 
 
 def test_another_consumer_stores_what_one_held_before_a_silent_store(bus: str, store: str) -> None:
-    # the server holds the locks of whoever has fallen silent until it gives him up, or the system does
-    wire, stored = behind(f"{store}?options=-c%20idle_in_transaction_session_timeout%3D2s")
+    wire, stored = behind(store + GIVES_UP)
     numbers = Numbers()
     with closing(wire), Consumer(bus, stored, *SLOWLY, *numbers.words) as held:
         silenced(held, numbers, wire, bus)
@@ -95,4 +103,34 @@ def test_another_consumer_stores_what_one_held_before_a_silent_store(bus: str, s
             held.kill()
             other.until(lambda: check(store, MESSAGES).is_right, what="what the first held")
             assert other.stop(within=GRACE) == 0, other.said
+    assert_right(store, MESSAGES)
+
+
+def test_who_falls_silent_before_a_commit_keeps_others_out_no_longer_than_was_said(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire, stored = behind(store + GIVES_UP)
+    enter, us, silent = Lease.__enter__, get_ident(), Flag()
+
+    def silence(point: str) -> None:
+        if point == "before commit" and get_ident() != us and not silent.is_set():
+            wire.half_open()
+            silent.set()
+
+    def entered(lease: Lease) -> Any:
+        return Telling(enter(lease), silence, "execute")
+
+    def ingest_through_the_wire() -> None:
+        with timeline.open(stored) as engine:
+            engine.ingest(MESSAGES)
+
+    monkeypatch.setattr(Lease, "__enter__", entered)
+    with ThreadPoolExecutor(1) as aside, timeline.open(store) as engine:
+        first = aside.submit(ingest_through_the_wire)
+        with closing(wire):
+            assert silent.wait(60), "it never came to its commit"
+            engine.ingest(MESSAGES)
+            assert not first.done(), "it was not silent"
+        with pytest.raises(StoreUnavailable):
+            first.result()
     assert_right(store, MESSAGES)
