@@ -41,7 +41,7 @@ _COMMANDS = {
     "diff": ("asking", "Compare a resource at two instants."),
     "explain": ("asking", "Tell why a field has its value."),
     "join": ("join", "Join samples to what was in force at their times."),
-    "quarantine": ("quarantine", "Look at messages that could not be read, and read them again."),
+    "quarantine": ("quarantine", "Look at messages that could not be read, read them again, or drop them."),
     "definitions": ("definitions", "Look at definitions, and try them out."),
     "export": ("export", "Write out what a store holds."),
     "copy": ("copy", "Copy a store into another, and compare the two."),
