@@ -37,10 +37,10 @@ class Parts(NamedTuple):
     storing: type[Storing] = Storing
     loop: type[Loop] = Loop
 
-    def run(self, source: Source, driver: Driver) -> None:
+    def run(self, source: Source, driver: Driver, batch: int = 7) -> None:
         """Consume until nothing is left."""
         storing = self.storing(driver, DEFINITIONS)
-        self.loop(source, storing, batch=7, age=0.0, patient=True, until_empty=True, pauses=(0.0,)).run()
+        self.loop(source, storing, batch=batch, age=0.0, patient=True, until_empty=True, pauses=(0.0,)).run()
 
 
 class Died(Exception):
