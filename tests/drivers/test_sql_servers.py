@@ -13,6 +13,7 @@ from tests.cli.running import run
 from tests.servers import Server, own, place
 from timeline import drivers
 from timeline.drivers.conformance.history import event, number, wanted
+from timeline.drivers.sql import mariadb, postgresql
 from timeline.drivers.sql.schema import SEQUENCES, metadata
 from timeline.errors import StoreDenied, StoreUrlError
 from timeline.model import Scope
@@ -55,6 +56,23 @@ def test_the_migrations_make_the_tables_that_the_program_uses(name: str) -> None
         found = columns(migrated)
         assert found == columns(made)
         assert found["sequences"] == sorted(SEQUENCES)
+
+
+SILENCE = {
+    "postgresql": ("SELECT setting FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'", "30000", "0"),
+    "mariadb": ("SELECT @@idle_transaction_timeout", 30, 0),
+}
+
+
+@on_each
+def test_a_server_gives_up_who_falls_silent_while_he_writes_and_lets_who_reads_take_breaks(name: str) -> None:
+    question, writing, reading = SILENCE[name]
+    with place(name) as url:
+        database = {"postgresql": postgresql, "mariadb": mariadb}[name].open(url)._database
+        for writes, bound in ((True, writing), (False, reading)):
+            with closing(database.connect(writing=writes)) as connection, closing(connection.cursor()) as cursor:
+                cursor.execute(question)
+                assert cursor.fetchone() == (bound,)
 
 
 @on_each

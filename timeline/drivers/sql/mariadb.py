@@ -105,6 +105,8 @@ class Mariadb:
             with connection.cursor() as cursor:
                 cursor.execute(_WRITING if writing else _READING)
                 if writing:
+                    # one of whom nothing is heard before the commit would keep its locks for hours, and others out
+                    cursor.execute(f"SET SESSION idle_transaction_timeout = {max(1, int(self._timeout))}")
                     self._check_packet(cast(Cursor, cursor))
         except BaseException:
             connection.close()

@@ -33,6 +33,9 @@ _BOUNDED = {
     "application_name": "timeline",
 }
 _LOCK_WAIT = "-c lock_timeout=30s"
+_SILENCE = "-c idle_in_transaction_session_timeout=30s"
+"""For who writes: one of whom nothing is heard before the commit would keep its locks for hours, and others out. Who
+reads may take a break in the midst of an answer, and keeps nobody out."""
 _INIT_LOCK = 0x74696D656C696E65
 """Of the advisory lock that who changes the schema holds: ``timeline``, in ASCII."""
 
@@ -61,20 +64,24 @@ class Postgresql:
         options = dict(url.options)
         if "dbname" in options:
             raise StoreUrlError(f"{self.place}: the database is the one in the path; dbname cannot name another")
-        options["options"] = f"{_LOCK_WAIT} {options.get('options', '')}".rstrip()  # of two that differ, the last holds
+        said = options.pop("options", "")
+        bounded = {**_BOUNDED, **given, **options}
         try:
-            self._conninfo = make_conninfo("", dbname=url.database, **{**_BOUNDED, **given, **options})
+            self._reading, self._writing = (
+                make_conninfo("", dbname=url.database, **bounded, options=f"{ours} {said}".rstrip())
+                for ours in (_LOCK_WAIT, f"{_LOCK_WAIT} {_SILENCE}")  # of two that differ, the last holds
+            )
         except psycopg.ProgrammingError as error:
             raise StoreUrlError(f"{self.place}: {str(error).strip()}; what may stand after ? is libpq's") from error
         self._translated = Translated(url.place, url.init, url.database)
 
     def connect(self, *, writing: bool) -> Connection:
-        return cast(Connection, self._connect())
+        return cast(Connection, self._connect(self._writing if writing else self._reading))
 
-    def _connect(self) -> psycopg.Connection[Any]:
+    def _connect(self, conninfo: str | None = None) -> psycopg.Connection[Any]:
         try:
             # rows come in binary form: their bytes need not be read from digits
-            return psycopg.connect(self._conninfo, autocommit=True, cursor_factory=_BinaryCursor)
+            return psycopg.connect(conninfo or self._reading, autocommit=True, cursor_factory=_BinaryCursor)
         except psycopg.Error as error:
             raise self._translated.not_connected(error) from error
 
