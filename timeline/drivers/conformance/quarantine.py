@@ -152,7 +152,10 @@ class Quarantining(OnAStore):
         ]
         with self.driver() as driver:
             driver.put(records)
-            assert sorted(driver.list(), key=lambda one: one.id) == records
+            stored = {one.id: one for one in driver.list()}
+            # by their ids: to show how a megabyte differs from another takes a test runner very long
+            assert [one.id for one in records if stored.pop(one.id, None) != one] == []
+            assert not stored.keys()
             driver.settle("0001", Outcome.STORED, clock.MAX)
             assert driver.find("0001")[0].settled_at == clock.MAX
             assert driver.find("0001")[0].outcome is Outcome.STORED
